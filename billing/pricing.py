@@ -1,0 +1,106 @@
+"""What a model call costs: exact decimals, no rounding before the ninth place.
+
+Pure: no database, no settings. A price row becomes `Rates`, a provider's report becomes `Usage`,
+and `price()` is one sum over both.
+"""
+
+from dataclasses import dataclass, fields
+from decimal import ROUND_CEILING, Decimal
+
+MILLION = Decimal(1_000_000)
+NANO = Decimal("0.000000001")  # the ledger's last place: Decimal(20, 9)
+RATE_MAX = Decimal(10_000)  # dollars per million tokens; the dearest published rate is below 1,000
+TOKENS_MAX = 100_000_000  # no single call of any vendor reports more: above it a count is rubbish
+
+
+class PriceUnusable(ValueError):
+    """A rate or a count that nobody may be charged by: missing, zero, negative, NaN or absurd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Disjoint token counts of one model call, as its vendor reported them.
+
+    `estimated` marks counts that we made ourselves because the stream was cut before the report.
+    """
+
+    input: int = 0  # fresh input: neither read from a cache nor written to one
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0  # thinking included
+    web_searches: int = 0
+    estimated: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            count = getattr(self, field.name)
+            if field.name != "estimated" and (
+                not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= TOKENS_MAX
+            ):
+                raise PriceUnusable(f"{field.name}={count!r} is no token count")
+
+    @property
+    def prompt(self) -> int:
+        """Every input token, however it was served: what a tier is chosen by."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Dollars per million tokens, for prompts of more than `above` tokens."""
+
+    above: int
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal
+    cache_write_5m: Decimal
+    cache_write_1h: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A model's price: its tiers in rising order of `above`, the first with `above=0`."""
+
+    tiers: tuple[Tier, ...]
+    web_search: Decimal = Decimal(0)  # dollars for one search
+
+    def __post_init__(self) -> None:
+        if not self.tiers or self.tiers[0].above != 0:
+            raise PriceUnusable("rates begin with a tier above 0 tokens")
+        if [t.above for t in self.tiers] != sorted({t.above for t in self.tiers}):
+            raise PriceUnusable("tiers must rise")
+        for tier in self.tiers:
+            for name in ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"):
+                rate = getattr(tier, name)
+                # The comparison is False for NaN too, so a NaN never passes.
+                if not (isinstance(rate, Decimal) and 0 < rate <= RATE_MAX):
+                    raise PriceUnusable(f"{name}={rate!r} is no price per million tokens")
+        if not (isinstance(self.web_search, Decimal) and 0 <= self.web_search <= RATE_MAX):
+            raise PriceUnusable(f"web_search={self.web_search!r} is no price")
+
+    def tier(self, prompt_tokens: int) -> Tier:
+        """The tier that a prompt of this size is charged at, whole."""
+        return [tier for tier in self.tiers if tier.above == 0 or prompt_tokens > tier.above][-1]
+
+
+def price(usage: Usage, rates: Rates) -> Decimal:
+    """Dollars for one call, at nine places; what falls below the ninth is rounded up once, on the sum."""
+    tier = rates.tier(usage.prompt)
+    tokens = (
+        usage.input * tier.input
+        + usage.cache_read * tier.cache_read
+        + usage.cache_write_5m * tier.cache_write_5m
+        + usage.cache_write_1h * tier.cache_write_1h
+        + usage.output * tier.output
+    )
+    total = tokens / MILLION + usage.web_searches * rates.web_search
+    return total.quantize(NANO, rounding=ROUND_CEILING)
+
+
+def price_at_most(prompt_tokens: int, output_tokens: int, rates: Rates) -> Decimal:
+    """The dearest outcome of a call: the whole prompt written to the longest cache, the whole output used."""
+    tier = rates.tier(prompt_tokens)
+    dearest = max(tier.input, tier.cache_write_5m, tier.cache_write_1h)
+    total = (prompt_tokens * dearest + output_tokens * tier.output) / MILLION
+    return total.quantize(NANO, rounding=ROUND_CEILING)

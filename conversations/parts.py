@@ -1,0 +1,114 @@
+"""What a message is made of. Pure values: stored as JSON text, replayed to the vendor that made them.
+
+A part's `luggage` is what only its vendor understands (signatures, encrypted reasoning, the block
+exactly as returned), under the vendor's name: `{"anthropic": {…}}`. It travels untouched and is
+echoed only to the vendor that made it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Luggage = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words: a person's, or a model's in CommonMark."""
+
+    text: str
+    luggage: Luggage = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A model's reasoning, shown while it streams and never part of the answer."""
+
+    text: str
+    luggage: Luggage = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of this thread, by the short id the model can repeat (`f_7k2q`)."""
+
+    id: str
+    name: str
+    mime: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to use a tool. `id` is the vendor's and names the call for its whole life."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    luggage: Luggage = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call, in words for the model; `files` are for the person."""
+
+    call_id: str
+    name: str
+    text: str
+    is_error: bool = False
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A vendor's block that nobody else reads (a server tool's call or result): kept only to be echoed."""
+
+    luggage: Luggage
+
+
+Part = Text | Thinking | File | ToolCall | ToolResult | Opaque
+Parts = tuple[Part, ...]
+
+_KINDS: dict[str, type[Any]] = {
+    "text": Text,
+    "thinking": Thinking,
+    "file": File,
+    "tool_call": ToolCall,
+    "tool_result": ToolResult,
+    "opaque": Opaque,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def dump(parts: Sequence[Part]) -> str:
+    """Parts as JSON text, byte for byte the same for the same parts.
+
+    Text and not jsonb: jsonb reorders keys, rewrites numbers and refuses NUL, and a signed history
+    must come back as it went in.
+    """
+    rows = [{"kind": _NAMES[type(part)], **asdict(part)} for part in parts]
+    body = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    try:
+        body.encode()
+    except UnicodeEncodeError:  # half an emoji: no UTF-8, so written as an escape
+        return json.dumps(rows, separators=(",", ":"))
+    return body
+
+
+def load(body: str) -> Parts:
+    """The parts that `dump` wrote. Raises ValueError or KeyError on anything else."""
+    return tuple(_part(row) for row in json.loads(body))
+
+
+def _part(row: dict[str, Any]) -> Part:
+    kind = _KINDS[row.pop("kind")]
+    if kind is ToolResult:
+        row["files"] = tuple(File(**file) for file in row["files"])
+    part: Part = kind(**row)
+    return part
+
+
+def text_of(parts: Sequence[Part]) -> str:
+    """The words of a message, its text parts joined as they stand."""
+    return "".join(part.text for part in parts if isinstance(part, Text))
