@@ -1,0 +1,81 @@
+"""Who a person is and what they prefer."""
+
+from decimal import Decimal
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+
+
+class User(models.Model):
+    """A person on Telegram.
+
+    `balance` and `held` are sums over billing's rows, kept here because this row is the lock every
+    movement of money takes first. Only billing/ledger.py writes them.
+    """
+
+    class Rendering(models.TextChoices):
+        AUTO = "auto", "Automatic"
+        CLASSIC = "classic", "Classic"
+        RICH = "rich", "Rich"
+
+    # Not the primary key: a person who asks to be forgotten loses this number, money rows stay.
+    telegram_id = models.BigIntegerField(unique=True, null=True, blank=True)
+    username = models.CharField(max_length=64, blank=True, db_index=True)
+    first_name = models.CharField(max_length=128, blank=True)
+    last_name = models.CharField(max_length=128, blank=True)
+    telegram_language = models.CharField(max_length=16, blank=True, help_text="As Telegram last reported it.")
+    is_premium = models.BooleanField(default=False)
+
+    language = models.CharField(
+        max_length=8, blank=True, help_text="The person's own choice; empty follows Telegram."
+    )
+    model = models.CharField(max_length=128, blank=True, help_text="Model id; empty means the default model.")
+    instructions = models.TextField(blank=True, help_text="The person's own words to the model.")
+    rendering = models.CharField(max_length=8, choices=Rendering, default=Rendering.AUTO)
+    receipts = models.BooleanField(default=False, help_text="A line with the cost under each answer.")
+
+    balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
+    held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
+    spending_blocked_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set by the audit when the sums do not agree; staff clear it."
+    )
+
+    blocked_at = models.DateTimeField(null=True, blank=True, help_text="Blocked by staff.")
+    blocked_reason = models.CharField(max_length=255, blank=True)
+    unreachable_at = models.DateTimeField(null=True, blank=True, help_text="The person blocked the bot.")
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(held__gte=0), name="user_held_is_not_negative"),
+        ]
+        verbose_name = "person"
+        verbose_name_plural = "people"
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """The name a person is called by: their own, else @username, else the number."""
+        name = f"{self.first_name} {self.last_name}".strip()
+        return name or (f"@{self.username}" if self.username else f"person {self.pk}")
+
+    @property
+    def available(self) -> Decimal:
+        """Dollars nothing else has a claim on."""
+        return self.balance - self.held
+
+
+class Staff(AbstractUser):
+    """Somebody who works in the admin; linked to a person, they may use staff commands in Telegram."""
+
+    person = models.OneToOneField(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="staff"
+    )
+
+    class Meta:
+        verbose_name = "staff member"
+        verbose_name_plural = "staff"

@@ -1,0 +1,233 @@
+"""What was said, and the promises to answer.
+
+A Thread is one conversation. A Turn is a promise to answer a burst of messages: a row with a state,
+a lease and a cost, so that a crash leaves behind where we were. A Step is one model call inside a
+turn; its row is the assistant Message, which carries the usage.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import User
+from conversations import parts
+from conversations.contracts import Role
+
+
+class Chat(models.Model):
+    """A Telegram chat. Its number changes when a group becomes a supergroup, so it is no key."""
+
+    class Kind(models.TextChoices):
+        PRIVATE = "private", "Private"
+        GROUP = "group", "Group"
+        SUPERGROUP = "supergroup", "Supergroup"
+        CHANNEL = "channel", "Channel"
+
+    telegram_id = models.BigIntegerField(unique=True)
+    kind = models.CharField(max_length=16, choices=Kind)
+    title = models.CharField(max_length=255, blank=True)
+    dead_at = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram says nothing can be sent there."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title or f"{self.kind} chat {self.pk}"
+
+
+class Thread(models.Model):
+    """One conversation in one Telegram topic, or in a chat's plain lane (`topic` is null).
+
+    `system` and `tools` are frozen when the thread starts: a signed thinking block is valid only
+    while everything before it keeps its bytes.
+    """
+
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="threads")
+    topic = models.BigIntegerField(
+        null=True, blank=True, help_text="Telegram's message_thread_id of a real topic."
+    )
+    is_current = models.BooleanField(default=True, help_text="New messages of its lane come here.")
+    title = models.CharField(max_length=128, blank=True)
+    system = models.TextField(editable=False)
+    tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
+    last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            # NULL is a lane of its own, so it must collide with itself.
+            models.UniqueConstraint(
+                fields=["chat", "topic"],
+                condition=Q(is_current=True),
+                nulls_distinct=False,
+                name="one_current_thread_per_lane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"thread {self.pk}"
+
+
+class Turn(models.Model):
+    """From a person's burst to the finished answer: a promise that survives a crash.
+
+    `lease_until` is on the database's clock. Whoever holds the lease may write; a process that lost
+    it is fenced off at its next transaction. `failure` is the key of the sentence the person gets;
+    the state leaves `running` only when they were told. `sent` lists the Telegram message ids that
+    carried the answer, in order: recovery goes on behind the last.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="turns")
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="turns", help_text="Who asked, and pays."
+    )
+    model = models.CharField(max_length=128)
+    state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
+    failure = models.CharField(max_length=32, blank=True)
+    stop_requested = models.BooleanField(default=False)
+    steps = models.PositiveIntegerField(default=0, help_text="Model calls opened so far.")
+    attempts = models.PositiveIntegerField(default=1, help_text="Processes that have worked on it.")
+    cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
+    sent = models.JSONField(default=list, blank=True)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["thread"], condition=Q(state="running"), name="one_running_turn_per_thread"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="running", finished_at__isnull=True)
+                | (~Q(state="running") & Q(finished_at__isnull=False)),
+                name="turn_ends_when_it_is_finished",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], condition=Q(state="running"), name="turn_running_by_lease"),
+            models.Index(fields=["user"], condition=Q(state="running"), name="turn_running_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"turn {self.pk}"
+
+    @property
+    def hold_key(self) -> str:
+        return f"turn:{self.pk}"
+
+
+class PartsField(models.TextField[Any, Any]):
+    """Parts as JSON text. Not jsonb: see parts.dump."""
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> parts.Parts | None:
+        return None if value is None else parts.load(value)
+
+    def to_python(self, value: object) -> object:
+        return parts.load(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return value if value is None or isinstance(value, str) else parts.dump(value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return parts.dump(self.value_from_object(obj))
+
+
+class Message(models.Model):
+    """One row of a conversation: a role and its parts, numbered within the thread without gaps.
+
+    A user message without a turn waits to be taken in. `superseded` rows were answered anew: kept
+    for the record, no longer said to the model.
+    """
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    turn = models.ForeignKey(Turn, null=True, blank=True, on_delete=models.CASCADE, related_name="messages")
+    seq = models.PositiveBigIntegerField()
+    role = models.CharField(max_length=16, choices=[(role, role) for role in ("user", "assistant", "system")])
+    parts = PartsField()
+    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # Of the person's message. Telegram numbers messages per chat, so the pair is the external id.
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="+")
+    telegram_id = models.BigIntegerField(null=True, blank=True)
+    step = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Which model call of its turn said it."
+    )
+    reason = models.CharField(
+        max_length=16, blank=True, help_text="Why the model stopped; empty when it was cut."
+    )
+    usage = models.JSONField(null=True, blank=True)
+    cost = models.DecimalField(max_digits=20, decimal_places=9, null=True, blank=True)
+    superseded = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["thread", "seq"], name="one_message_per_place"),
+            models.UniqueConstraint(fields=["chat", "telegram_id"], name="one_row_per_telegram_message"),
+            models.UniqueConstraint(
+                fields=["turn", "step"], condition=Q(role="assistant"), name="one_message_per_step"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["thread", "seq"], condition=Q(turn__isnull=True), name="message_waiting"),
+        ]
+        ordering = [F("thread_id"), F("seq")]
+
+    role: Role
+
+    def __str__(self) -> str:
+        return f"{self.role} message {self.pk}"
+
+
+class UserFile(models.Model):
+    """A file of one thread: bytes in storage, and the ids that Telegram and vendors know it by."""
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="files")
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    short_id = models.CharField(max_length=16, help_text="What the model calls it: f_7k2q.")
+    name = models.CharField(max_length=255)
+    mime = models.CharField(max_length=128)
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    stored = models.FileField(upload_to="files/%Y/%m/", max_length=255)
+    made_by = models.CharField(
+        max_length=64, blank=True, help_text="The tool that made it; empty: the person sent it."
+    )
+    telegram_file_id = models.CharField(max_length=255, blank=True)
+    vendor_ids = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["thread", "short_id"], name="one_file_per_short_id"),
+        ]
+        verbose_name = "file"
+
+    def __str__(self) -> str:
+        return f"{self.short_id} {self.name}"
+
+
+class DeadEvent(models.Model):
+    """An event that could not be written after every try; staff replay or discard it."""
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=64)
+    version = models.PositiveIntegerField(default=1)
+    payload = models.TextField(help_text="JSON text as it was queued.")
+    error = models.TextField()
+    attempts = models.PositiveIntegerField()
+    happened_at = models.DateTimeField()
+    died_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
