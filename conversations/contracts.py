@@ -47,6 +47,7 @@ class Request:
     messages: tuple[RequestMessage, ...]
     tools: tuple[ToolSpec, ...]
     output_max: int  # tokens, thinking included
+    may_call: bool = True  # False: the tools stay listed, so the prefix stands, but none may be called
 
 
 # What a provider yields --------------------------------------------------------------------------
@@ -110,7 +111,7 @@ class ProviderError(Exception):
     """A model call failed. Says what to do, never what the vendor's page said.
 
     `retryable`: the same request may work later, after `wait_seconds` if the vendor named a time.
-    `key` names the sentence a person gets: overloaded, limited, timeout, context, refused, key, bad_request, gone.
+    `key` names the sentence a person gets: overloaded, limited, timeout, cut, context, key, bad_request.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ class ToolOutput:
     details: Mapping[str, Any] = field(default_factory=dict)  # units and usage behind the cost
 
 
-class ToolFailed(Exception):  # noqa: N818  (read by the model as a sentence, not by us as an error)
+class ToolFailed(Exception):
     """The tool could not do it. The model reads the sentence and corrects itself."""
 
 
@@ -210,7 +211,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may know: for whom it works and the files of the thread. No Telegram, no wallet, no tables."""
+    """What a tool may know: for whom it works, and the thread's files. No Telegram, no wallet, no tables."""
 
     user_id: int
     thread_id: int

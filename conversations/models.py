@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.models import User
 from conversations import parts
-from conversations.contracts import Role
 
 
 class Chat(models.Model):
@@ -130,7 +129,9 @@ class Turn(models.Model):
 class PartsField(models.TextField[Any, Any]):
     """Parts as JSON text. Not jsonb: see parts.dump."""
 
-    def from_db_value(self, value: str | None, expression: object, connection: object) -> parts.Parts | None:
+    def from_db_value(
+        self, value: str | None, _expression: object, _connection: object
+    ) -> parts.Parts | None:
         return None if value is None else parts.load(value)
 
     def to_python(self, value: object) -> object:
@@ -146,13 +147,15 @@ class PartsField(models.TextField[Any, Any]):
 class Message(models.Model):
     """One row of a conversation: a role and its parts, numbered within the thread without gaps.
 
-    A user message without a turn waits to be taken in. `superseded` rows were answered anew: kept
-    for the record, no longer said to the model.
+    The number is given when a message is taken into a turn, not when it arrives: a message that comes
+    while a model speaks must stand behind the answer, or the history the model has signed would change.
+    Until then `seq` is null and the message waits. `superseded` rows were answered anew: kept for the
+    record, no longer said to the model.
     """
 
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
     turn = models.ForeignKey(Turn, null=True, blank=True, on_delete=models.CASCADE, related_name="messages")
-    seq = models.PositiveBigIntegerField()
+    seq = models.PositiveBigIntegerField(null=True, blank=True)
     role = models.CharField(max_length=16, choices=[(role, role) for role in ("user", "assistant", "system")])
     parts = PartsField()
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -179,11 +182,8 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["thread", "seq"], condition=Q(turn__isnull=True), name="message_waiting"),
+            models.Index(fields=["thread"], condition=Q(seq__isnull=True), name="message_waiting"),
         ]
-        ordering = [F("thread_id"), F("seq")]
-
-    role: Role
 
     def __str__(self) -> str:
         return f"{self.role} message {self.pk}"
