@@ -1,0 +1,55 @@
+"""The one bridge from the event loop to the database."""
+
+import functools
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Make a service awaitable: it runs on one of the database threads, with a connection that is alive.
+
+    Django's own `a…` methods put every query of the process on one thread, and after a restart of
+    PostgreSQL they fail for ever: no request ends here, so nothing else would drop a dead connection.
+    """
+
+    @functools.wraps(fn)
+    def work(*args: P.args, **kwargs: P.kwargs) -> R:
+        close_old_connections()
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return sync_to_async(work, thread_sensitive=False, executor=_threads())
+
+
+def close_threads() -> None:
+    """Close every thread's connection and end the pool, for a process (or a test run) that stops."""
+    if not _threads.cache_info().currsize:
+        return
+    threads = _threads()
+    # All wait for each other, so each thread takes exactly one.
+    barrier = threading.Barrier(settings.DB_THREADS)
+
+    def close() -> None:
+        barrier.wait()
+        connections.close_all()
+
+    for closing in [threads.submit(close) for _ in range(settings.DB_THREADS)]:
+        closing.result()
+    threads.shutdown()
+    _threads.cache_clear()
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.DB_THREADS, thread_name_prefix="db")

@@ -1,0 +1,17 @@
+"""The Celery app; its settings are the CELERY_… names of config/settings.py, the beat schedule among them."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("starling")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect(weak=False)
+def keep_our_logging(**_signal: object) -> None:
+    """Django has set the log up already: without a receiver here Celery would replace it."""

@@ -1,0 +1,119 @@
+"""Reading settings from the environment: strict, from NAME or NAME_FILE, refused in one sentence."""
+
+import os
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+
+PORT_MAX = 65_535
+# Digits, a colon, 35 characters: what @BotFather hands out.
+BOT_TOKEN = re.compile(r"\d{6,}:[\w-]{35}")
+TRUE = frozenset({"true", "yes", "on", "1"})
+FALSE = frozenset({"false", "no", "off", "0"})
+
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """django-environ with strict casts; an empty value counts as unset.
+
+    `names` gathers every variable asked for, so that .env.example can be compared with it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.ENVIRON = FileAwareMapping(_with_env_file(root / os.environ.get("ENV_FILE", ".env")))
+        self.names: set[str] = {"ENV_FILE"}
+
+    def text(self, name: str, default: str = "") -> str:
+        self.names.add(name)
+        try:
+            value: str = self.str(name, default="").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {error}.") from error
+        return value or default
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value not in TRUE | FALSE:
+            raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+        return value in TRUE
+
+    def whole(self, name: str, default: int, *, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"-?\d{1,12}", value, re.ASCII) or not least <= int(value) <= most:
+            raise ImproperlyConfigured(
+                f"{name} must be a whole number from {least} to {most}, not {value!r}."
+            )
+        return int(value)
+
+    def port(self, name: str, default: int) -> int:
+        return self.whole(name, default, least=1, most=PORT_MAX)
+
+    def dollars(self, name: str, default: str) -> Decimal:
+        """US dollars as an exact decimal, never negative."""
+        value = self.text(name, default)
+        try:
+            amount = Decimal(value)
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or amount < 0:
+            raise ImproperlyConfigured(
+                f"{name} must be an amount in dollars such as {default}, not {value!r}."
+            )
+        return amount
+
+    def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in among:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(among)}, not {value!r}.")
+        return value
+
+    def listing(self, name: str, default: str = "") -> list[str]:
+        return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
+
+    def address(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
+        """A URL of one of `schemes`; the refusal never repeats it, for it may hold a password."""
+        value = self.text(name, default)
+        if value and not _is_url(value, schemes):
+            raise ImproperlyConfigured(f"{name} must be a URL that begins with {' or '.join(schemes)}://.")
+        return value.rstrip("/") if schemes == ("https", "http") else value
+
+    def bot_token(self, name: str) -> str:
+        value = self.text(name)
+        if value and not BOT_TOKEN.fullmatch(value):
+            raise ImproperlyConfigured(
+                f"{name} does not look like a bot token: @BotFather gives digits, a colon and 35 characters."
+            )
+        return value
+
+
+def _with_env_file(path: Path) -> Mapping[str, str]:
+    """The environment over the file: a variable set outside hides NAME and NAME_FILE of the file."""
+
+    class File(environ.Env):  # type: ignore[misc]
+        ENVIRON: dict[str, str] = {}  # noqa: RUF012
+
+    if path.is_file():
+        File.read_env(str(path))
+    merged = dict(os.environ)
+    for name, value in File.ENVIRON.items():
+        stem = name.removesuffix("_FILE")
+        if not os.environ.get(stem) and not os.environ.get(f"{stem}_FILE"):
+            merged[name] = value
+    return merged
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.netloc or parts.path.strip("/"))

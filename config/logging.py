@@ -1,0 +1,150 @@
+"""Logs: one line per event, the same form for our events and every library's, and no secret in any."""
+
+import json
+import logging
+import logging.config
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+from urllib.parse import quote, urlsplit
+
+import structlog
+
+MASK = "[redacted]"
+# The shapes of the keys this program meets: a bot token, Anthropic and OpenAI, Google.
+SECRET_SHAPES = re.compile(r"\d{6,}:[\w-]{35}|\bsk-[\w-]{16,}|\bAIza[\w-]{30,}")
+URL_PASSWORD = re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/@]+(?=@)")
+SECRET_LENGTH_MIN = 6  # a shorter "secret" would black out ordinary words
+# They say at INFO what we say in our own events, or put whole requests into DEBUG lines.
+QUIET = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "anthropic",
+    "openai",
+    "google_genai",
+    "asyncio",
+    "markdown_it",
+)
+
+Redact = Callable[[str], str]
+
+
+def configure(options: Mapping[str, Any]) -> None:
+    """Django's LOGGING_CONFIG: `format` console or json, `level`, and the `secrets` to keep out."""
+    redact = redactor(options["secrets"])
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderers(options["format"]),
+            # Last, over the finished line: no field, repr or traceback comes past it.
+            lambda _logger, _method, line: redact(str(line)),
+        ],
+    )
+    handler = StandardError()
+    handler.setFormatter(formatter)
+    _own_every_logger(handler, options["level"])
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever sys.stderr is at the moment of writing; it is replaced under a test, for one."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def redactor(secrets: Iterable[str]) -> Redact:
+    """What replaces every configured secret, and everything shaped like one, in a line of text."""
+    forms = {form for secret in secrets if len(secret) >= SECRET_LENGTH_MIN for form in _forms(secret)}
+    known = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)")
+
+    def redact(line: str) -> str:
+        line = known.sub(MASK, line)
+        line = SECRET_SHAPES.sub(MASK, line)
+        return URL_PASSWORD.sub(rf"\g<before>{MASK}", line)
+
+    return redact
+
+
+def secrets_of(*values: str) -> Sequence[str]:
+    """The secret part of each value: the password of a URL, the whole of anything else."""
+    return [password for value in values if (password := _secret_part(value))]
+
+
+def _secret_part(value: str) -> str:
+    return (urlsplit(value).password or "") if "://" in value else value
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it stands in plain text, in JSON, in a repr and in a URL."""
+    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
+
+
+def _renderers(form: str) -> list[structlog.typing.Processor]:
+    if form == "json":
+        return [
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("event"),
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=repr),
+        ]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # Plain: the richer ones print local variables, and with them people's words.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]
+
+
+def _own_every_logger(handler: logging.Handler, level: str) -> None:
+    """One handler at the root; what a library hung up for itself comes down."""
+    logging.captureWarnings(capture=True)
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        if name.startswith(("django", "uvicorn")):
+            logger.setLevel(logging.NOTSET)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    structlog.get_logger("starling").critical("uncaught", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+        _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -1,0 +1,222 @@
+"""Every setting, read from the environment (NAME or NAME_FILE) and from .env; .env.example explains each."""
+
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from config.env import Environment
+from config.logging import secrets_of
+from config.place import CHECKOUT, checkout_place, keep_private
+
+BASE_DIR = CHECKOUT
+env = Environment(BASE_DIR)
+
+# The longest a task may run; the visibility timeout below must be longer, or it would run twice at once.
+TASK_SECONDS_MAX = 900
+
+
+def _own_secret_key() -> str:
+    """This machine's own key, made once: nobody has to invent one to try Starling."""
+    path = BASE_DIR / ".local" / "secret_key"
+    try:
+        return keep_private(path, secrets.token_urlsafe(50))
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is not set and none can be kept in {path}: {error}."
+        ) from error
+
+
+# The frame -------------------------------------------------------------------------------------------
+
+SECRET_KEY = env.text("SECRET_KEY") or _own_secret_key()
+DEBUG = env.flag("DEBUG", default=False)
+# True behind a proxy that speaks HTTPS: cookies, redirects and HSTS then insist on it.
+HTTPS = env.flag("HTTPS", default=False)
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
+WEB_PORT = env.port("WEB_PORT", 8000)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "config",
+    "accounts",
+    "billing",
+    "conversations",
+    "tools",
+    "telegram_bot",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "accounts.Staff"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("admin:login")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # probes come from inside, over plain HTTP
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+# Languages and files ---------------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "static/"
+# WhiteNoise reads the packages' own folders: there is no collected copy to forget.
+WHITENOISE_USE_FINDERS = True
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".local" / "media")))
+
+# PostgreSQL and Redis --------------------------------------------------------------------------------
+
+DATABASE_URL = (
+    env.address("DATABASE_URL", schemes=("postgres", "postgresql")) or checkout_place().database_url()
+)
+DATABASES = {
+    "default": env.db_url_config(DATABASE_URL)
+    | {
+        # Reused for ten minutes, and checked before each use: a restart of PostgreSQL costs no query.
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DB_THREADS = env.whole("DB_THREADS", 12, least=1, most=64)
+
+REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix")) or checkout_place().redis_url()
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        # What is cached can be had elsewhere: without Redis the admin is slower, not down.
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "LOG_IGNORED_EXCEPTIONS": True},
+        "KEY_PREFIX": "django",
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+# Celery ----------------------------------------------------------------------------------------------
+
+# Celery's word for a Unix socket is its own.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = 3600
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+# A task may run twice and never not at all.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = TASK_SECONDS_MAX
+CELERY_TASK_SOFT_TIME_LIMIT = TASK_SECONDS_MAX - 30
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * TASK_SECONDS_MAX}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = TIME_ZONE
+# `expires`: what could not run in its own time is not done twice later.
+CELERY_BEAT_SCHEDULE = {
+    "expire holds": {"task": "billing.tasks.expire_holds", "schedule": 15.0, "options": {"expires": 15}},
+    "audit the ledger": {
+        "task": "billing.tasks.audit_ledger",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "flush events": {"task": "conversations.tasks.flush_events", "schedule": 5.0, "options": {"expires": 5}},
+    "prune the inbox": {
+        "task": "telegram_bot.tasks.prune_inbox",
+        "schedule": 86400.0,
+        "options": {"expires": 86400},
+    },
+}
+
+# Telegram --------------------------------------------------------------------------------------------
+
+# In a real token's form, for a bot that only the playground knows.
+PLAYGROUND_TOKEN = "1000000001:PLAYGROUND_no_real_bot_has_this_one"
+PLAYGROUND_PORT = env.port("PLAYGROUND_PORT", 8081)
+TELEGRAM_BOT_TOKEN = env.bot_token("TELEGRAM_BOT_TOKEN") or PLAYGROUND_TOKEN
+# The stand-in never runs beside a real bot.
+PLAYGROUND = TELEGRAM_BOT_TOKEN == PLAYGROUND_TOKEN
+TELEGRAM_API_URL = env.address("TELEGRAM_API_URL", "https://api.telegram.org", schemes=("https", "http"))
+if PLAYGROUND:
+    TELEGRAM_API_URL = f"http://127.0.0.1:{PLAYGROUND_PORT}"
+
+# Models ----------------------------------------------------------------------------------------------
+
+ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
+ANTHROPIC_BASE_URL = env.address("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("https", "http"))
+DEFAULT_MODEL = env.text("DEFAULT_MODEL", "claude-sonnet-5-5" if ANTHROPIC_API_KEY else "demo")
+if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
+    raise ImproperlyConfigured(
+        f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
+    )
+
+# Money: US dollars -----------------------------------------------------------------------------------
+
+STARTING_BALANCE_USD: Decimal = env.dollars("STARTING_BALANCE_USD", "1.00")
+TURN_CAP_USD: Decimal = env.dollars("TURN_CAP_USD", "0.50")
+OVERDRAFT_LIMIT_USD: Decimal = env.dollars("OVERDRAFT_LIMIT_USD", "0.25")
+RUNNING_TURNS_MAX = env.whole("RUNNING_TURNS_MAX", 3, least=1, most=100)
+# Zero means no cap.
+DAILY_CAP_USD: Decimal = env.dollars("DAILY_CAP_USD", "0")
+BOT_DAILY_CAP_USD: Decimal = env.dollars("BOT_DAILY_CAP_USD", "0")
+
+# Logs ------------------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = "config.logging.configure"
+LOGGING = {
+    "format": env.choice("LOG_FORMAT", "console", ("console", "json")),
+    "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    "secrets": secrets_of(SECRET_KEY, TELEGRAM_BOT_TOKEN, ANTHROPIC_API_KEY, DATABASE_URL, REDIS_URL),
+}
