@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 
 @register(Tags.caches, deploy=True)
-def redis_keeps_what_has_no_ttl(*, app_configs: Any, **_options: Any) -> Sequence[CheckMessage]:
+def redis_keeps_what_has_no_ttl(**_options: Any) -> Sequence[CheckMessage]:
     """The event stream waits in Redis without a TTL, so Redis may evict only keys that have one."""
     try:
         with redis.Redis.from_url(settings.REDIS_URL) as client:

@@ -98,7 +98,7 @@ def _with_env_file(path: Path) -> Mapping[str, str]:
     """The environment over the file: a variable set outside hides NAME and NAME_FILE of the file."""
 
     class File(environ.Env):  # type: ignore[misc]
-        ENVIRON: dict[str, str] = {}  # noqa: RUF012
+        ENVIRON: dict[str, str] = {}
 
     if path.is_file():
         File.read_env(str(path))

@@ -59,7 +59,7 @@ def only_one(place: Place, name: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CannotStart(
-                "Starling already runs in this checkout: stop it first, or run a second clone with other ports."
+                "Starling already runs in this checkout: stop it first, or run another clone on other ports."
             ) from error
         yield
 
@@ -81,8 +81,9 @@ class Postgres:
         quick = [] if self.durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.child = self._spawn(
             # Sockets only: no port to be taken, nothing to be reached from outside.
-            ["postgres", "-D", str(self.folder), "-k", str(self.place.sockets), "-c", "listen_addresses="]
-            + ["-c", f"max_connections={CONNECTIONS_MAX}", "-c", "timezone=UTC", *quick],
+            "postgres",
+            *("-D", str(self.folder), "-k", str(self.place.sockets), "-c", "listen_addresses="),
+            *("-c", f"max_connections={CONNECTIONS_MAX}", "-c", "timezone=UTC", *quick),
         )
         _wait(self.child, self._ready, "PostgreSQL", self.log, "postgresql", "DATABASE_URL")
         with psycopg.connect(self.place.database_url("postgres"), autocommit=True) as connection:
@@ -110,16 +111,17 @@ class Postgres:
         if not _embedded_postgres():
             locale = ["--locale=C.UTF-8"]
         child = self._spawn(
-            ["initdb", "-D", str(self.folder), "-U", DATABASE, "--auth=trust", "--encoding=UTF8", *locale]
-            + ["--no-instructions", *([] if self.durable else ["--no-sync"])]
+            "initdb",
+            *("-D", str(self.folder), "-U", DATABASE, "--auth=trust", "--encoding=UTF8", *locale),
+            *("--no-instructions", *([] if self.durable else ["--no-sync"])),
         )
         if child.wait(START_SECONDS_MAX):
             raise _cannot_start("PostgreSQL", self.log, "postgresql", "DATABASE_URL")
 
-    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        program = _postgres_bin() / command[0]
+    def _spawn(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        program = _postgres_bin() / name
         lead = _lead(signal.SIGINT, as_other=True, reach=(program, self.folder, self.place.sockets))
-        return _spawn([*lead, str(program), *command[1:]], self.log)
+        return _spawn([*lead, str(program), *words], self.log)
 
 
 class Redis:

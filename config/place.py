@@ -1,4 +1,4 @@
-"""Where the embedded servers of this checkout live, running or not; the settings and the servers agree here."""
+"""Where the embedded servers of this checkout live, running or not: settings and servers agree here."""
 
 import contextlib
 import hashlib

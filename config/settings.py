@@ -4,6 +4,7 @@ import secrets
 from decimal import Decimal
 from pathlib import Path
 
+import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
@@ -13,6 +14,9 @@ from config.place import CHECKOUT, checkout_place, keep_private
 
 BASE_DIR = CHECKOUT
 env = Environment(BASE_DIR)
+
+# Fields and ModelAdmin take type arguments at run time too, as django-stubs writes them.
+django_stubs_ext.monkeypatch()
 
 # The longest a task may run; the visibility timeout below must be longer, or it would run twice at once.
 TASK_SECONDS_MAX = 900
@@ -183,7 +187,7 @@ CELERY_BEAT_SCHEDULE = {
 # Telegram --------------------------------------------------------------------------------------------
 
 # In a real token's form, for a bot that only the playground knows.
-PLAYGROUND_TOKEN = "1000000001:PLAYGROUND_no_real_bot_has_this_one"
+PLAYGROUND_TOKEN = "1000000001:PLAYGROUND_no_real_bot_has_this_one"  # noqa: S105
 PLAYGROUND_PORT = env.port("PLAYGROUND_PORT", 8081)
 TELEGRAM_BOT_TOKEN = env.bot_token("TELEGRAM_BOT_TOKEN") or PLAYGROUND_TOKEN
 # The stand-in never runs beside a real bot.

@@ -1,4 +1,4 @@
-"""What every test stands on: real PostgreSQL and Redis of its own, and no setting of the person who runs it."""
+"""What every test stands on: real PostgreSQL and Redis of its own, and no setting of whoever runs it."""
 
 import os
 import re
@@ -60,8 +60,10 @@ def _read_settings_again() -> None:
     if sys.modules.pop("config.settings", None):
         settings._wrapped = empty
         for handler in (connections, caches):
+            for name in [alias for alias in handler if hasattr(handler._connections, alias)]:
+                del handler[name]
             handler.__dict__.pop("settings", None)
-            handler.__dict__.pop("databases", None)
+            handler._settings = None
 
 
 def _use_own_redis_database(number: int) -> None:
@@ -117,7 +119,7 @@ def own_redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
-    """The environment for a process a test starts: this test's database and Redis, nothing of the person's."""
+    """The environment for a process a test starts: this test's database and Redis, nobody's keys."""
     name = connections["default"].settings_dict["NAME"]
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     return {**os.environ, "DATABASE_URL": database, "PYTHONPATH": str(ROOT)}
