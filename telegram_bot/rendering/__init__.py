@@ -1,0 +1,32 @@
+"""Markdown of a model to what Telegram shows: text with entities, cut into messages, or as a growing draft."""
+
+from __future__ import annotations
+
+from telegram_bot.rendering.blocks import lay_out
+from telegram_bot.rendering.characters import clean
+from telegram_bot.rendering.cutting import cut
+from telegram_bot.rendering.drafts import preview
+from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, Entity, Rendered, Units
+from telegram_bot.rendering.page import Page
+
+__all__ = ["Entity", "Rendered", "plain", "preview", "render", "split"]
+
+
+def render(source: str) -> Rendered:
+    """The whole answer, however long it is; its text is empty when there is nothing to see."""
+    page = lay_out(clean(source))
+    return page.part(0, len(page.text), page.spans, page.source)
+
+
+def split(source: str, limit: int = MESSAGE_UNITS_MAX) -> tuple[Rendered, ...]:
+    """The answer as parts of at most `limit` UTF-16 code units; none when there is nothing to see.
+
+    The texts of the parts, in order, are slices of the whole rendered text with nothing but blanks between them.
+    """
+    return cut(lay_out(clean(source)), limit)
+
+
+def plain(source: str, limit: int = MESSAGE_UNITS_MAX) -> tuple[Rendered, ...]:
+    """The source itself as parts without entities: what is sent when Telegram refuses the rendered ones."""
+    text = clean(source).expandtabs(4)
+    return cut(Page(text, text, Units(text), (), (), (), (), {}), limit)

@@ -1,0 +1,123 @@
+"""Inline tokens onto a page: emphasis, code, links, images, math."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from markdown_it.token import Token
+
+from telegram_bot.rendering.characters import clean
+from telegram_bot.rendering.entities import EntityType
+from telegram_bot.rendering.latex import to_unicode
+from telegram_bot.rendering.page import PageBuilder
+from telegram_bot.rendering.syntax_math import MATH_INLINE
+
+_STYLES: Final[dict[str, EntityType]] = {"strong": "bold", "em": "italic", "s": "strikethrough"}
+_LINE_BREAK_TAG: Final = re.compile(r"[ ]?<br\s*/?>[ ]?", re.IGNORECASE)
+_IMAGE: Final = "🖼"
+
+
+def is_link(url: str) -> bool:
+    """Whether Telegram keeps the URL behind a text: others it drops without a word (LinkManager::check_link in TDLib)."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.scheme == "tg":
+        return bool(parts.netloc)
+    return parts.scheme in {"http", "https"} and ("." in host.strip(".") or ":" in host)
+
+
+def write_inline(page: PageBuilder, tokens: Sequence[Token], indent: str = "") -> None:
+    """Write inline tokens; lines after the first begin with the indent."""
+    _Inline(page, indent).write(tokens)
+
+
+class _Inline:
+    def __init__(self, page: PageBuilder, indent: str) -> None:
+        self._page = page
+        self._line_end = "\n" + indent
+        self._links: list[tuple[str, int, int]] = []  # url, where its text starts, index of its first token
+
+    def write(self, tokens: Sequence[Token]) -> None:
+        for index, token in enumerate(tokens):
+            kind = token.type
+            if kind == "text":
+                self._text(token.content)
+            elif kind in {"softbreak", "hardbreak"}:
+                self._page.write(self._line_end)
+            elif kind == "code_inline":
+                self._page.code(clean(token.content).expandtabs(4))
+            elif kind == MATH_INLINE:
+                self._math(token)
+            elif kind == "link_open":
+                self._open_link(token, index)
+            elif kind == "link_close":
+                self._close_link(tokens, index)
+            elif kind == "image":
+                self._image(token)
+            elif kind.endswith("_open"):
+                self._page.open(_STYLES[kind.removesuffix("_open")])
+            elif kind.endswith("_close"):
+                self._page.close(_STYLES[kind.removesuffix("_close")])
+            else:
+                self._text(token.content)
+
+    def _text(self, text: str) -> None:
+        text = clean(text).replace("\t", " ")
+        if "<" in text:
+            text = _LINE_BREAK_TAG.sub("\n", text)
+        self._page.write(text.replace("\n", self._line_end))
+
+    def _math(self, token: Token) -> None:
+        text = to_unicode(token.content)
+        if not text:
+            self._text(token.content)
+            return
+        self._page.open("italic")
+        self._page.write(text.replace("\n", self._line_end))
+        self._page.close("italic")
+
+    def _open_link(self, token: Token, index: int) -> None:
+        url = str(token.attrGet("href") or "")
+        self._links.append((url, self._page.length, index))
+        if token.info != "auto" and is_link(url):
+            self._page.open_link(url)
+
+    def _close_link(self, tokens: Sequence[Token], index: int) -> None:
+        url, start, opened = self._links.pop()
+        if tokens[opened].info == "auto":
+            return
+        empty = self._page.length == start
+        if is_link(url):
+            if empty:
+                self._page.write(clean(url))
+            if not self._links:
+                self._page.close_link()
+            return
+        shown = clean(url.removeprefix("mailto:"))
+        text = "".join(token.content for token in tokens[opened + 1 : index])
+        if empty:
+            self._page.write(shown)
+        elif shown and not shown.startswith("#") and shown != text.strip():
+            self._page.write(f" ({shown})")
+
+    def _image(self, token: Token) -> None:
+        url = str(token.attrGet("src") or "")
+        self._links.append((url, self._page.length, 0))
+        opened = is_link(url)
+        if opened:
+            self._page.open_link(url)
+        length = self._page.length
+        self.write(token.children or ())
+        if self._page.length == length:
+            self._page.write(_IMAGE)
+        self._links.pop()
+        if not opened:
+            self._page.write(f" ({clean(url)})" if url and not url.startswith("data:") else "")
+        elif not self._links:
+            self._page.close_link()

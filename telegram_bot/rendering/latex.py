@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+
+def to_unicode(tex: str) -> str:
+    return tex

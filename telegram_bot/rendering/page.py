@@ -1,0 +1,193 @@
+"""A page: the text of one answer as it is laid out, with its styling and the places where it may be cut."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from telegram_bot.rendering.characters import BLANK, NO_BREAK_SPACE
+from telegram_bot.rendering.entities import ENTITIES_MAX, Entity, EntityType, Rendered, Units
+
+# What is let go first when a part has more than Telegram's hundred entities: looks before meaning.
+_WORTH: Final[dict[EntityType, int]] = {
+    "pre": 0,
+    "text_link": 1,
+    "blockquote": 2,
+    "expandable_blockquote": 2,
+    "code": 3,
+    "bold": 4,
+    "strikethrough": 5,
+    "italic": 6,
+}
+_BLANKS: Final = re.compile(r"[ \n]*")
+_BLANK_LINES: Final = re.compile(r"(?:[ ]*\n)*")
+
+
+class Span(NamedTuple):
+    """A styled stretch of the page, in positions of its text."""
+
+    start: int
+    end: int
+    type: EntityType
+    url: str | None = None
+    language: str | None = None
+
+
+class Anchor(NamedTuple):
+    """A position of the page and the source line it was made from; after a verbatim one lines correspond one to one."""
+
+    position: int
+    line: int
+    verbatim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A laid out answer; spans, borders and anchors are in the order of the text."""
+
+    source: str
+    text: str
+    units: Units
+    spans: tuple[Span, ...]
+    code: tuple[tuple[int, int], ...]  # the stretches of the spans where indentation counts
+    borders: tuple[tuple[int, int], ...]  # (position, depth): 0 between blocks, 1 between items, 2 deeper
+    anchors: tuple[Anchor, ...]
+    kept: dict[int, int]  # a border behind a heading: the place before the heading, where to cut instead
+
+    def part(self, start: int, end: int, spans: Iterable[Span], source: str, prefix: str = "") -> Rendered:
+        """The stretch as a message of its own; its blank edges are left out."""
+        start = self.seen_from(start)
+        text = self.text[start:end].rstrip(BLANK)
+        end = start + len(text)
+        inside = [clipped for span in spans if (clipped := _clip(self.text, span, start, end)) is not None]
+        if len(inside) > ENTITIES_MAX:
+            inside = sorted(sorted(inside, key=lambda span: _WORTH[span.type])[:ENTITIES_MAX])
+        # Telegram trims an indentation off the beginning of a block, unless its first blank is one that does not break.
+        for span in inside:
+            if span.type == "pre" and self.text[span.start] == " ":
+                at = span.start - start
+                text = f"{text[:at]}{NO_BREAK_SPACE}{text[at + 1 :]}"
+        base = self.units.at(start) - len(prefix)
+        entities = tuple(_entity(span, self.units, base) for span in inside)
+        return Rendered(prefix + text, entities, source)
+
+    def seen_from(self, position: int) -> int:
+        """The next position with something to see; the indentation of code belongs to it."""
+        position = _after(_BLANK_LINES, self.text, position)
+        return position if self._in_code(position) else _after(_BLANKS, self.text, position)
+
+    def _in_code(self, position: int) -> bool:
+        index = bisect_right(self.code, (position, len(self.text) + 1)) - 1
+        return index >= 0 and position < self.code[index][1]
+
+
+def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
+
+
+def _clip(text: str, span: Span, start: int, end: int) -> Span | None:
+    """The part of a span inside the stretch, without blanks at its ends; None if nothing is left."""
+    first, last = max(span.start, start), min(span.end, end)
+    while first < last and text[last - 1] in BLANK:
+        last -= 1
+    first = _after(_BLANK_LINES if span.type == "pre" else _BLANKS, text, first)
+    return span._replace(start=first, end=last) if first < last else None
+
+
+def _entity(span: Span, units: Units, base: int) -> Entity:
+    offset = units.at(span.start)
+    return Entity(span.type, offset - base, units.at(span.end) - offset, span.url, span.language)
+
+
+class PageBuilder:
+    """Writes a page from its beginning to its end."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._written: list[str] = []
+        self._spans: list[Span] = []
+        self._borders: list[tuple[int, int]] = []
+        self._anchors: list[Anchor] = []
+        self._kept: dict[int, int] = {}
+        self._open: dict[EntityType, tuple[int, int]] = {}  # type: (start, how many times it was opened)
+        self._link: tuple[int, str] | None = None
+        self.length = 0
+
+    def write(self, text: str) -> None:
+        """Text in the styles that are open."""
+        self._written.append(text)
+        self.length += len(text)
+
+    def open(self, style: EntityType) -> None:
+        """Begin a style; one that is open already stays as it is."""
+        start, times = self._open.get(style, (self.length, 0))
+        self._open[style] = (start, times + 1)
+
+    def close(self, style: EntityType) -> None:
+        """End a style as often as it was opened."""
+        start, times = self._open.pop(style)
+        if times > 1:
+            self._open[style] = (start, times - 1)
+        else:
+            self._add(Span(start, self.length, style))
+
+    def open_link(self, url: str) -> None:
+        """Begin a link; inside another one it is the outer one that counts."""
+        if self._link is None:
+            self._link = (self.length, url)
+
+    def close_link(self) -> None:
+        """End the link that is open."""
+        if self._link is not None:
+            start, url = self._link
+            self._add(Span(start, self.length, "text_link", url=url))
+            self._link = None
+
+    def code(self, text: str, style: EntityType = "code", language: str | None = None) -> None:
+        """Monospaced text: Telegram lets no style but a quote surround it, so the others pause here."""
+        if self._link is not None:
+            self.write(text)
+            return
+        paused = [name for name in self._open if name != "blockquote"]
+        for name in paused:
+            self._add(Span(self._open[name][0], self.length, name))
+        start = self.length
+        self.write(text)
+        self._add(Span(start, self.length, style, language=language))
+        for name in paused:
+            self._open[name] = (self.length, self._open[name][1])
+
+    def border(self, depth: int) -> None:
+        """A place to cut, before what is written next."""
+        self._borders.append((self.length, depth))
+
+    def keep_with_next(self, start: int) -> None:
+        """What was written from `start` on belongs to what is written next."""
+        self._kept[self.length] = start
+
+    def anchor(self, line: int, verbatim: bool = False) -> None:
+        """What is written next comes from this source line."""
+        self._anchors.append(Anchor(self.length, line, verbatim))
+
+    def finish(self) -> Page:
+        """The page as it stands."""
+        text = "".join(self._written)
+        spans = sorted(self._spans, key=lambda span: (span.start, -span.end))
+        return Page(
+            source=self._source,
+            text=text,
+            units=Units(text),
+            spans=tuple(spans),
+            code=tuple((span.start, span.end) for span in spans if span.type == "pre"),
+            borders=tuple(self._borders),
+            anchors=tuple(self._anchors),
+            kept=self._kept,
+        )
+
+    def _add(self, span: Span) -> None:
+        if span.start < span.end:
+            self._spans.append(span)

@@ -1,0 +1,161 @@
+"""An answer that is still being written, ended where it stands so that it reads well."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_BLANK_LINE: Final = re.compile(r"\n[ \t>]*\n")
+_QUOTE: Final = r"[ \t>]*"
+_FENCE: Final = re.compile(
+    rf"^{_QUOTE}(?:(?:[-+*]|\d+[.)])[ \t]+)*(?P<marks>`{{3,}}|~{{3,}})(?P<rest>[^\n]*)$", re.MULTILINE
+)
+# A last line that is nothing yet: a bullet, a number, hashes, an underline, part of a fence, an empty box.
+_BARE_MARKER: Final = re.compile(
+    rf"{_QUOTE}(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]+)*"
+    r"(?:[-+*][ \t]*(?:\[[ xX]?\]?)?|\d{1,9}[.)]|\#{1,6}|[-=_*]+|`{1,2}|~{1,2}|`{3,}[^`\n]*|~{3,}[^\n]*|\||!?\[)?[ \t]*"
+)
+_DELIMITER_ROW: Final = re.compile(rf"{_QUOTE}\|?[ \t]*:?-[ \t:|-]*")
+_BLOCK_START: Final = re.compile(
+    rf"^{_QUOTE}(?:[-+*][ \t]|\d{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|\||>)", re.MULTILINE
+)
+_ENVIRONMENT: Final = re.compile(r"\\begin\{([a-zA-Z]+\*?)\}")
+_HALF_COMMAND: Final = re.compile(r"\\[a-zA-Z]*$")
+_TOKEN: Final = re.compile(r"\\.?|`+|\$\$?|\*+|_+|~+|!?\[", re.DOTALL)
+_MATH: Final = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+
+
+def finish(source: str) -> str:
+    """The source with what is open closed, and half-written marks at its end left out."""
+    fence = open_fence(source)
+    if fence is not None:
+        marks = fence.strip(" \t>")[0]
+        line = source.rfind("\n") + 1
+        return source[:line] if source[line:].strip() and not source[line:].strip(f" \t>{marks}") else source
+    source = _without_bare_marker(source)
+    start = _last_block(source)
+    return source[:start] + _closed(source[start:])
+
+
+def open_fence(source: str) -> str | None:
+    """The opening line of the code block the source ends in, its info string included; None outside of code."""
+    opened: re.Match[str] | None = None
+    for match in _FENCE.finditer(source):
+        if opened is None:
+            # A line still being written is not counted: its info string may go on.
+            if match.end() < len(source) and not (match["marks"][0] == "`" and "`" in match["rest"]):
+                opened = match
+        elif match["marks"].startswith(opened["marks"]) and not match["rest"].strip():
+            opened = None
+    return opened[0] if opened else None
+
+
+def _without_bare_marker(source: str) -> str:
+    line = source.rfind("\n") + 1
+    last = source[line:]
+    if _BARE_MARKER.fullmatch(last):
+        return source[:line]
+    if _DELIMITER_ROW.fullmatch(last) and "|" in source[source.rfind("\n", 0, line - 1) + 1 : line]:
+        return source[:line]
+    return source
+
+
+def _last_block(source: str) -> int:
+    """Where the paragraph, item or row the source ends with begins."""
+    start = 0
+    for match in _BLANK_LINE.finditer(source.rstrip()):
+        start = match.end()
+    for match in _BLOCK_START.finditer(source, start):
+        start = match.start()
+    return start
+
+
+class _Open:
+    """The emphasis that is open, outermost first."""
+
+    def __init__(self) -> None:
+        self._runs: list[list[str]] = []
+
+    def run(self, marks: str, before: str, after: str) -> bool:
+        """Take a run of marks; returns whether it means anything where it stands."""
+        left = marks
+        if before and not before.isspace():
+            while left and self._runs and self._runs[-1][0][0] == left[0]:
+                taken = min(len(left), len(self._runs[-1][0]))
+                left = left[taken:]
+                self._runs[-1][0] = self._runs[-1][0][taken:]
+                if not self._runs[-1][0]:
+                    self._runs.pop()
+        if not left:
+            return True
+        if after and not after.isspace() and not (left[0] == "_" and before.isalnum()):
+            self._runs.append([left])
+            return True
+        return left != marks
+
+    def closers(self) -> str:
+        """The marks that close everything."""
+        return "".join(run for (run,) in reversed(self._runs))
+
+
+def _closed(block: str) -> str:
+    """The block with its open code, formula, emphasis and link closed."""
+    opened = _Open()
+    position = 0
+    while (match := _TOKEN.search(block, position)) is not None:
+        token, start, position = match[0], match.start(), match.end()
+        last = position == len(block)
+        if token[0] == "`":
+            end = _matching(block, token, position)
+            if end is None:
+                return _with_closer(block[:start], token, block[position:].rstrip("`"), opened)
+            position = end
+        elif token in _MATH or (token == "\\b" and _ENVIRONMENT.match(block, start)):
+            closer, body = _formula(block, token, start)
+            end = block.find(closer, body)
+            if end < 0:
+                content = _HALF_COMMAND.sub("", block[body:]).rstrip("$")
+                return _with_closer(block[:start], block[start:body], content, opened, closer)
+            position = end + len(closer)
+        elif token[0] in "*_~" and not (token == "~" and not last):
+            meaningful = opened.run(token, block[start - 1 : start], block[position : position + 1])
+            if last and not meaningful:
+                block = block[:start]
+        elif token.endswith("["):
+            block = _link(block, start, position)
+            position = start if not block.startswith(token, start) else position
+        elif token == "\\":
+            block = block[:start]
+    text = block.rstrip()
+    return text + opened.closers() + block[len(text) :]
+
+
+def _with_closer(before: str, opener: str, content: str, opened: _Open, closer: str = "") -> str:
+    text = f"{before}{opener}{content.rstrip()}{closer or opener}" if content.strip() else before.rstrip()
+    return text + opened.closers()
+
+
+def _formula(block: str, token: str, start: int) -> tuple[str, int]:
+    """What closes the formula that starts here, and where its content begins."""
+    environment = _ENVIRONMENT.match(block, start)
+    if environment is not None:
+        return f"\\end{{{environment[1]}}}", environment.end()
+    return _MATH[token], start + len(token)
+
+
+def _matching(block: str, marks: str, position: int) -> int | None:
+    """The end of the run of backticks that closes this one."""
+    for match in re.compile("`+").finditer(block, position):
+        if match[0] == marks:
+            return match.end()
+    return None
+
+
+def _link(block: str, start: int, position: int) -> str:
+    """The block with a link that is not written out yet reduced to its text."""
+    end = block.find("]", position)
+    if end < 0:
+        return block[:start] + block[position:]
+    if block.startswith("(", end + 1) and block.find(")", end) < 0:
+        return block[:start] + block[position:end]
+    return block
