@@ -64,6 +64,7 @@ class Rates:
 
     tiers: tuple[Tier, ...]
     web_search: Decimal = Decimal(0)  # dollars for one search
+    price_id: int | None = None  # the Price row they stand in, kept with every charge made by them
 
     def __post_init__(self) -> None:
         if not self.tiers or self.tiers[0].above != 0:

@@ -1,0 +1,389 @@
+"""The ledger: the one writer of balances, operations and holds.
+
+Every verb is one transaction and may join its caller's. It locks the person's row first, then the
+hold, then whatever else: with one order there is no cycle, and under that lock plain reads are enough.
+Every movement has a key; the same key again is a no-op that returns the first result.
+Refusals are raised before the first write, so a caller may catch them and use its transaction on.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Now
+
+from accounts.models import User
+from billing.errors import (
+    AmountUnusable,
+    CapReached,
+    HoldClosed,
+    HoldUnknown,
+    InsufficientFunds,
+    KeyMisused,
+    LedgerMisused,
+    SpendingBlocked,
+    TooManyTurns,
+)
+from billing.models import BalanceOperation, Hold
+from billing.pricing import NANO
+from billing.transactions import atomically
+
+AMOUNT_MAX = Decimal(
+    100_000
+)  # dollars; the largest purchase of Stars is worth $65, the dearest call about $50
+ZERO = Decimal(0)
+UNIQUE_VIOLATION = "23505"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+log = structlog.get_logger(__name__)
+
+
+# Spending: hold, extend, settle, release ---------------------------------------------------------
+
+
+@atomically
+def hold(user_id: int, *, key: str, estimate: Decimal, expires_in: timedelta) -> Hold:
+    """Set dollars aside for one turn: `estimate`, or all that is available, or the turn cap, the least.
+
+    While it is open nothing of it is available to another turn. The same key again renews an open hold
+    and opens a closed one anew. Raises SpendingRefused, or KeyMisused when the key is another person's.
+    """
+    _require(estimate)
+    user, clock = _person(user_id)
+    mine, others = _holds(user, key)
+    expires_at = clock + expires_in
+    if mine is not None and mine.state == Hold.State.OPEN:
+        _save(mine, expires_at=expires_at)
+        return mine
+    _admit(user, others, clock)
+    spent = ZERO if mine is None else mine.spent
+    amount = min(estimate, user.available, _turn_cap() - spent)
+    if amount <= 0:
+        raise InsufficientFunds(balance=user.balance, held=user.held)
+    opened: dict[str, Any] = {
+        "state": Hold.State.OPEN,
+        "amount": amount,
+        "overdraft": False,
+        "expires_at": expires_at,
+    }
+    if mine is None:
+        try:
+            mine = Hold.objects.create(key=key, user=user, **opened)
+        except IntegrityError as error:  # of this person it would have been seen under the lock
+            raise _misused(f"hold {key} is another person's") from error
+    else:
+        _save(mine, **opened)
+    _write(user, held=user.held + amount)
+    return mine
+
+
+@atomically
+def extend(hold_key: str, *, needed: Decimal, expires_in: timedelta) -> Decimal:
+    """See to it that `needed` dollars are left in the hold, and say how many are: perhaps fewer.
+
+    Takes what is available; if that is not enough and no other open turn of this person does, it goes
+    below zero, to the overdraft limit. Never past the turn cap. Renews the deadline, and opens a hold
+    that the sweeper closed meanwhile. Raises HoldClosed when the hold was released.
+    """
+    _require(needed)
+    user, clock = _person_of(hold_key)
+    mine, others = _holds(user, hold_key)
+    assert mine is not None, "the lock was found through it"
+    if mine.state not in (Hold.State.OPEN, Hold.State.EXPIRED):
+        raise HoldClosed(f"hold {hold_key} is {mine.state}")
+    left = mine.amount if mine.state == Hold.State.OPEN else ZERO
+    overdrawn = mine.overdraft and mine.state == Hold.State.OPEN
+    added = ZERO
+    wanted = min(needed, _turn_cap() - mine.spent) - left
+    if wanted > 0 and user.spending_blocked_at is None:
+        covered = max(user.available, ZERO)
+        room = covered
+        if wanted > covered and not any(other.overdraft for other in others):
+            room = max(user.available + settings.OVERDRAFT_LIMIT_USD, ZERO)
+        added = min(wanted, room)
+        overdrawn = overdrawn or added > covered
+    if left + added == 0 and mine.state == Hold.State.EXPIRED:
+        return ZERO
+    _save(
+        mine,
+        state=Hold.State.OPEN,
+        amount=left + added,
+        overdraft=overdrawn,
+        expires_at=clock + expires_in,
+    )
+    if added:
+        _write(user, held=user.held + added)
+    return left + added
+
+
+@atomically
+def settle(
+    hold_key: str, *, key: str, amount: Decimal, kind: str = "usage", details: Mapping[str, Any]
+) -> BalanceOperation | None:
+    """Charge what was used and take it out of the hold, which stays open. Nothing used: no operation.
+
+    What the vendor billed is always charged, once: more than was held, and also after the hold was
+    closed. Only an open hold shrinks, and never below zero.
+    """
+    if kind not in BalanceOperation.CHARGES:
+        raise AmountUnusable(f"{kind} is not charged through a hold")
+    if amount == 0:
+        return None
+    _require(amount)
+    user, _ = _person_of(hold_key)
+    entry = BalanceOperation(user=user, key=key, kind=kind, amount=-amount, details=dict(details))
+    first = _first(entry)
+    if first is not None:
+        return first
+    mine = Hold.objects.select_for_update().get(key=hold_key)
+    _post(user, entry)
+    covered = min(amount, mine.amount) if mine.state == Hold.State.OPEN else ZERO
+    _save(mine, amount=mine.amount - covered, spent=mine.spent + amount)
+    _write(user, balance=entry.balance_after, held=user.held - covered)
+    return entry
+
+
+@atomically
+def release(hold_key: str) -> None:
+    """Close a turn's hold and give back what is left of it. Again, or for a hold never made: nothing."""
+    try:
+        user, _ = _person_of(hold_key)
+    except HoldUnknown:
+        return
+    mine = Hold.objects.select_for_update().get(key=hold_key)
+    if mine.state not in (Hold.State.OPEN, Hold.State.EXPIRED):
+        return
+    was_open = mine.state == Hold.State.OPEN
+    _save(mine, state=Hold.State.SETTLED if mine.spent else Hold.State.RELEASED)
+    if was_open and mine.amount:
+        _write(user, held=user.held - mine.amount)
+
+
+def expire_holds() -> int:
+    """Close every open hold whose deadline has passed by the database's clock, and count them."""
+    overdue = Hold.objects.filter(state=Hold.State.OPEN, expires_at__lte=Now())
+    user_ids = overdue.order_by("user_id").values_list("user_id", flat=True).distinct()
+    return sum(_expire_holds_of(user_id) for user_id in list(user_ids))
+
+
+@atomically
+def _expire_holds_of(user_id: int) -> int:
+    user, clock = _person(user_id)
+    overdue = Hold.objects.select_for_update().filter(user=user, state=Hold.State.OPEN, expires_at__lte=clock)
+    amounts = {expired.pk: expired.amount for expired in overdue}
+    if amounts:
+        Hold.objects.filter(pk__in=amounts).update(state=Hold.State.EXPIRED)
+        _write(user, held=user.held - sum(amounts.values()))
+        log.warning("holds_expired", user_id=user_id, count=len(amounts))
+    return len(amounts)
+
+
+# Movements without a hold: credit, debit, adjust -------------------------------------------------
+
+
+@atomically
+def credit(
+    user_id: int,
+    *,
+    key: str,
+    amount: Decimal,
+    kind: str,
+    details: Mapping[str, Any] | None = None,
+    reason: str = "",
+    actor_id: int | None = None,
+) -> BalanceOperation:
+    """Raise a balance: a grant, a top-up, a refund given back, a gift received."""
+    if kind not in BalanceOperation.INCOME:
+        raise AmountUnusable(f"{kind} is no income")
+    _require(amount)
+    user, _ = _person(user_id)
+    entry = BalanceOperation(
+        user=user, key=key, kind=kind, amount=amount, details=details or {}, reason=reason, actor_id=actor_id
+    )
+    return _move(user, entry)
+
+
+@atomically
+def debit(
+    user_id: int,
+    *,
+    key: str,
+    amount: Decimal,
+    kind: str,
+    details: Mapping[str, Any] | None = None,
+    reason: str = "",
+    actor_id: int | None = None,
+    force: bool = False,
+) -> BalanceOperation:
+    """Lower a balance outside any turn, by a positive `amount`: a refund, a chargeback, a gift given.
+
+    Raises InsufficientFunds when less is available, unless forced: then the balance may fall below zero.
+    """
+    if kind not in BalanceOperation.DEBITS:
+        raise AmountUnusable(f"{kind} is no debit")
+    _require(amount)
+    user, _ = _person(user_id)
+    entry = BalanceOperation(
+        user=user, key=key, kind=kind, amount=-amount, details=details or {}, reason=reason, actor_id=actor_id
+    )
+    return _move(user, entry, at_least=None if force else amount)
+
+
+@atomically
+def adjust(user_id: int, *, key: str, amount: Decimal, reason: str, actor_id: int) -> BalanceOperation:
+    """Correct a balance by hand, up or down, in the name of a member of staff and for a written reason."""
+    if not reason.strip():
+        raise LedgerMisused("an adjustment needs a reason")
+    _require(abs(amount))
+    user, _ = _person(user_id)
+    kind = BalanceOperation.Kind.ADJUSTMENT
+    entry = BalanceOperation(
+        user=user, key=key, kind=kind, amount=amount, reason=reason.strip(), actor_id=actor_id
+    )
+    return _move(user, entry)
+
+
+@atomically
+def grant_starting_credit(user_id: int) -> BalanceOperation | None:
+    """Give a new person their first dollars, once, whatever the setting becomes later."""
+    if not settings.STARTING_BALANCE_USD:
+        return None
+    user, _ = _person(user_id)
+    key = f"grant:start:{user_id}"
+    first = BalanceOperation.objects.filter(key=key).first()
+    if first is not None:
+        return first
+    entry = BalanceOperation(
+        user=user, key=key, kind=BalanceOperation.Kind.GRANT, amount=settings.STARTING_BALANCE_USD
+    )
+    return _move(user, entry)
+
+
+# What the verbs are made of ----------------------------------------------------------------------
+
+
+def _require(amount: Decimal) -> None:
+    """Raise AmountUnusable unless this is a sane, positive, exact number of dollars."""
+    # The comparison comes last: with a NaN it would raise an error of another kind.
+    if not (isinstance(amount, Decimal) and amount.is_finite() and 0 < amount <= AMOUNT_MAX):
+        raise AmountUnusable(f"{amount!r} is no amount of dollars")
+    if amount != amount.quantize(NANO):
+        raise AmountUnusable(f"{amount!r} is finer than nine places")
+
+
+def _person(user_id: int) -> tuple[User, datetime]:
+    """A person's row, locked until the transaction ends, and the database's clock."""
+    return _locked(User.objects.filter(pk=user_id))
+
+
+def _person_of(hold_key: str) -> tuple[User, datetime]:
+    """The same for the person whose hold this is; the hold itself is read after, under that lock."""
+    try:
+        return _locked(User.objects.filter(holds__key=hold_key))
+    except User.DoesNotExist as error:
+        raise HoldUnknown(f"no hold {hold_key}") from error
+
+
+def _locked(rows: QuerySet[User]) -> tuple[User, datetime]:
+    columns = rows.only("balance", "held", "spending_blocked_at")
+    user = columns.select_for_update(of=("self",)).annotate(clock=Now()).get()
+    return user, user.clock
+
+
+def _holds(user: User, key: str) -> tuple[Hold | None, list[Hold]]:
+    """The hold with this key, and the person's other open ones."""
+    rows = Hold.objects.filter(Q(key=key) | Q(user=user, state=Hold.State.OPEN))
+    mine, others = None, []
+    for row in rows:
+        if row.key != key:
+            others.append(row)
+        elif row.user_id != user.pk:
+            raise _misused(f"hold {key} is another person's")
+        else:
+            mine = row
+    return mine, others
+
+
+def _admit(user: User, others: list[Hold], clock: datetime) -> None:
+    """Raise the SpendingRefused that applies to a new turn, if one does."""
+    state = {"balance": user.balance, "held": user.held}
+    if user.spending_blocked_at is not None:
+        raise SpendingBlocked(**state)
+    if user.available <= 0:
+        raise InsufficientFunds(**state)
+    if len(others) >= settings.RUNNING_TURNS_MAX:
+        raise TooManyTurns(**state)
+    since_midnight = BalanceOperation.objects.filter(
+        kind__in=BalanceOperation.CHARGES,
+        created_at__gte=clock.replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+    of_user = since_midnight.filter(user=user)
+    for cap, operations in ((settings.DAILY_CAP_USD, of_user), (settings.BOT_DAILY_CAP_USD, since_midnight)):
+        if cap and -(operations.aggregate(sum=Sum("amount"))["sum"] or ZERO) >= cap:
+            raise CapReached(**state)
+
+
+def _turn_cap() -> Decimal:
+    return settings.TURN_CAP_USD or AMOUNT_MAX  # zero means no cap of ours
+
+
+def _move(user: User, entry: BalanceOperation, *, at_least: Decimal | None = None) -> BalanceOperation:
+    """Post an entry unless it was posted before; `at_least` must be available for it, if given."""
+    first = _first(entry)
+    if first is not None:
+        return first
+    if at_least is not None and user.available < at_least:
+        raise InsufficientFunds(balance=user.balance, held=user.held)
+    _post(user, entry)
+    _write(user, balance=entry.balance_after)
+    return entry
+
+
+def _first(entry: BalanceOperation) -> BalanceOperation | None:
+    """The operation already posted under this entry's key. Raises KeyMisused when it says another thing."""
+    entry.params_hash = _params_hash(entry)
+    first = BalanceOperation.objects.filter(key=entry.key).first()
+    if first is not None and first.params_hash != entry.params_hash:
+        raise _misused(
+            f"operation {entry.key} was {first.kind} {first.amount}, not {entry.kind} {entry.amount}"
+        )
+    return first
+
+
+def _params_hash(entry: BalanceOperation) -> str:
+    """What must be the same when a key comes again. Details may differ: they explain, they move nothing."""
+    amount = str(entry.amount.quantize(NANO))
+    params = [entry.user_id, entry.kind, amount, entry.reason, entry.actor_id]
+    return hashlib.sha256(json.dumps(params).encode()).hexdigest()
+
+
+def _post(user: User, entry: BalanceOperation) -> None:
+    entry.balance_after = user.balance + entry.amount
+    try:
+        entry.save(force_insert=True)
+    except IntegrityError as error:
+        # Of this person it would have been seen under the lock: another one has this key.
+        if getattr(error.__cause__, "sqlstate", "") == UNIQUE_VIOLATION:
+            raise _misused(f"operation {entry.key} is another person's") from error
+        raise
+
+
+def _save(row: Hold, **changes: Any) -> None:
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=changes)
+
+
+def _write(user: User, **sums: Decimal) -> None:
+    User.objects.filter(pk=user.pk).update(**sums)
+
+
+def _misused(what: str) -> KeyMisused:
+    log.error("ledger_key_misused", what=what)
+    return KeyMisused(what)

@@ -1,0 +1,332 @@
+"""The tables of money: constraints before code.
+
+Dollars are Decimal(20, 9) from end to end. Only billing/ledger.py writes operations and holds, and
+an operation, once written, is never changed: triggers of migration 0002 refuse it.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from accounts.models import Staff, User
+from billing.pricing import RATE_MAX, Rates, Tier
+
+KEY_LENGTH_MAX = 200  # a Telegram charge id has about 90 characters
+RATE_FIELDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+
+
+class ExactJSONEncoder(DjangoJSONEncoder):
+    """Writes decimals as strings and refuses floats: what explains a charge must be exact."""
+
+    def encode(self, o: Any) -> str:
+        refuse_floats(o)
+        return super().encode(o)
+
+
+def refuse_floats(value: Any) -> None:
+    """Raise TypeError when a float stands anywhere in `value`."""
+    if isinstance(value, float):
+        raise TypeError(f"a float among the details of money: {value!r}")
+    if isinstance(value, dict):
+        for item in value.values():
+            refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            refuse_floats(item)
+
+
+def dollars(**options: Any) -> "models.DecimalField[Any, Any]":
+    """A column of dollars: nine places hold one token at any price, so nothing is ever rounded."""
+    return models.DecimalField(max_digits=20, decimal_places=9, **options)
+
+
+class BalanceOperation(models.Model):
+    """One movement of money, never changed once written; a mistake is mended by another one."""
+
+    class Kind(models.TextChoices):
+        GRANT = "grant", "Grant"
+        TOP_UP = "top_up", "Top-up"
+        USAGE = "usage", "Model call"
+        TOOL = "tool", "Paid tool"
+        REFUND = "refund", "Refund"
+        REFUND_RETURN = "refund_return", "Refund given back"
+        CHARGEBACK = "chargeback", "Chargeback"
+        ADJUSTMENT = "adjustment", "Adjustment by staff"
+        GIFT_IN = "gift_in", "Gift received"
+        GIFT_OUT = "gift_out", "Gift given"
+
+    INCOME = (Kind.GRANT, Kind.TOP_UP, Kind.REFUND_RETURN, Kind.GIFT_IN)
+    CHARGES = (Kind.USAGE, Kind.TOOL)  # what a turn spends, through its hold
+    DEBITS = (Kind.REFUND, Kind.CHARGEBACK, Kind.GIFT_OUT)
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="operations")
+    kind = models.CharField(max_length=16, choices=Kind)
+    amount = dollars(help_text="Dollars; positive raises the balance.")
+    balance_after = dollars()
+    key = models.CharField(max_length=KEY_LENGTH_MAX, unique=True, help_text="Natural id of what caused it.")
+    params_hash = models.CharField(max_length=64, editable=False)
+    details = models.JSONField(default=dict, blank=True, encoder=ExactJSONEncoder)
+    actor = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(key=""), name="operation_has_a_key"),
+            models.CheckConstraint(
+                condition=(
+                    Q(kind__in=("grant", "top_up", "refund_return", "gift_in"), amount__gt=0)
+                    | Q(kind__in=("usage", "tool", "refund", "chargeback", "gift_out"), amount__lt=0)
+                    | (Q(kind="adjustment") & ~Q(amount=0))
+                )
+                # NaN is greater than every number in PostgreSQL.
+                & Q(amount__lt=Decimal(10) ** 11, balance_after__lt=Decimal(10) ** 11),
+                name="operation_sign_fits_its_kind",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="adjustment") | (~Q(reason="") & Q(actor__isnull=False)),
+                name="operation_by_staff_has_actor_and_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="operation_of_user"),
+            # The daily caps sum this without touching the table.
+            models.Index(
+                fields=["created_at"],
+                include=["user", "amount"],
+                condition=Q(kind__in=("usage", "tool")),
+                name="operation_spent_by_time",
+            ),
+        ]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount:+f}"
+
+
+class Hold(models.Model):
+    """Dollars set aside for a turn under way, so that no other turn spends them too."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        SETTLED = "settled", "Closed, something was charged"
+        RELEASED = "released", "Closed, nothing was charged"
+        EXPIRED = "expired", "Closed by the sweeper"
+
+    key = models.CharField(max_length=KEY_LENGTH_MAX, unique=True)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="holds")
+    amount = dollars(help_text="Dollars still set aside; of a closed hold, what was given back.")
+    spent = dollars(default=Decimal(0), help_text="Dollars charged through it so far.")
+    overdraft = models.BooleanField(default=False, help_text="It sets aside more than there was.")
+    state = models.CharField(max_length=16, choices=State, default=State.OPEN)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(key=""), name="hold_has_a_key"),
+            models.CheckConstraint(
+                condition=Q(amount__gte=0, amount__lt=Decimal(10) ** 11), name="hold_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(spent__gte=0, spent__lt=Decimal(10) ** 11), name="hold_spent_is_not_negative"
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(state="open", overdraft=True),
+                name="one_open_overdraft_per_user",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user"], condition=Q(state="open"), name="hold_open_of_user"),
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="hold_open_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.state} {self.amount:f}"
+
+
+def _rate(**options: Any) -> "models.DecimalField[Any, Any]":
+    return dollars(null=True, blank=True, **options)
+
+
+def _all_null(names: tuple[str, ...], null: bool) -> Q:
+    return Q(**{f"{name}__isnull": null for name in names})
+
+
+LONG_FIELDS = tuple(f"long_{name}" for name in RATE_FIELDS)
+
+
+class Price(models.Model):
+    """What a model's tokens, or one unit of something else, cost from a date on.
+
+    A model has five rates in dollars per million tokens, and five more for prompts longer than
+    `long_above` if its vendor has such a tier. Anything else (an image, a second of audio, a second of
+    a sandbox) has `per_unit`. Prices are never edited: a change is a new row with a later date, so old
+    operations keep the row they were made with. `enabled` and `display_order` may be edited; they count
+    on the row in force.
+    """
+
+    item = models.CharField(max_length=128, help_text="Exact model id, or the id of a unit.")
+    effective_from = models.DateTimeField()
+
+    input = _rate(help_text="Dollars per million tokens.")
+    output = _rate()
+    cache_read = _rate()
+    cache_write_5m = _rate()
+    cache_write_1h = _rate()
+    long_above = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Prompts of more tokens than this are charged at the long rates."
+    )
+    long_input = _rate()
+    long_output = _rate()
+    long_cache_read = _rate()
+    long_cache_write_5m = _rate()
+    long_cache_write_1h = _rate()
+    web_search = _rate(help_text="Dollars for one web search by this model's vendor.")
+    per_unit = _rate(help_text="Dollars for one unit, when this is no model.")
+
+    enabled = models.BooleanField(default=True)
+    display_order = models.PositiveSmallIntegerField(default=100)
+    source = models.CharField(max_length=64, help_text="Where the numbers are from.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "effective_from"], name="one_price_per_item_and_date"),
+            models.CheckConstraint(condition=~Q(item=""), name="price_has_an_item"),
+            models.CheckConstraint(
+                condition=(_all_null(RATE_FIELDS, False) & Q(per_unit__isnull=True))
+                | (_all_null((*RATE_FIELDS, "web_search", "long_above"), True) & Q(per_unit__isnull=False)),
+                name="price_is_of_a_model_or_of_a_unit",
+            ),
+            models.CheckConstraint(
+                condition=_all_null(("long_above", *LONG_FIELDS), True)
+                | (_all_null(("long_above", *LONG_FIELDS), False) & Q(long_above__gt=0)),
+                name="price_long_tier_is_whole",
+            ),
+            *(
+                # NaN is greater than every number in PostgreSQL, so it fails the upper bound.
+                models.CheckConstraint(
+                    condition=Q(**{f"{name}__isnull": True})
+                    | Q(**{f"{name}__gt": 0, f"{name}__lte": RATE_MAX}),
+                    name=f"price_{name}_is_sane",
+                )
+                for name in (*RATE_FIELDS, *LONG_FIELDS, "web_search", "per_unit")
+            ),
+        ]
+        ordering = ["display_order", "item", "-effective_from"]
+
+    def __str__(self) -> str:
+        return f"{self.item} from {self.effective_from:%Y-%m-%d}"
+
+    def rates(self) -> Rates:
+        """This row as `Rates`. Raises PriceUnusable when it has no usable rates."""
+        tiers = [Tier(above=0, **{name: getattr(self, name) for name in RATE_FIELDS})]
+        if self.long_above is not None:
+            long = {name: getattr(self, f"long_{name}") for name in RATE_FIELDS}
+            tiers.append(Tier(above=self.long_above, **long))
+        return Rates(tiers=tuple(tiers), web_search=self.web_search or Decimal(0), price_id=self.pk)
+
+
+class StarRate(models.Model):
+    """What a Telegram Star is worth from a date on: stars × usd_per_star × (1 − k1 − k2 − k3)."""
+
+    effective_from = models.DateTimeField(unique=True)
+    usd_per_star = dollars(help_text="Dollars Telegram pays for one Star.")
+    k1 = models.DecimalField(max_digits=7, decimal_places=6, help_text="Telegram's share at withdrawal.")
+    k2 = models.DecimalField(
+        max_digits=7, decimal_places=6, help_text="Telegram's fee for topics in private chats."
+    )
+    k3 = models.DecimalField(max_digits=7, decimal_places=6, help_text="The owner's margin.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(usd_per_star__gt=0, usd_per_star__lte=1), name="star_rate_is_sane"
+            ),
+            models.CheckConstraint(
+                condition=Q(k1__gte=0, k2__gte=0, k3__gte=0) & Q(k1__lt=1 - F("k2") - F("k3")),
+                name="star_rate_shares_leave_something",
+            ),
+        ]
+        ordering = ["-effective_from"]
+
+    def __str__(self) -> str:
+        return f"{self.usd_per_star:f} from {self.effective_from:%Y-%m-%d}"
+
+    @property
+    def usd(self) -> Decimal:
+        """Dollars credited for one Star."""
+        return self.usd_per_star * (1 - self.k1 - self.k2 - self.k3)
+
+
+class Payment(models.Model):
+    """A purchase of dollars with Stars, from the order to a refund.
+
+    The order keeps the rate it was made at, and the credit uses it. A second payment of one order is
+    a row of its own: what tells payments apart is Telegram's charge id.
+    """
+
+    class State(models.TextChoices):
+        ORDERED = "ordered", "Ordered"
+        PAID = "paid", "Paid"
+        REFUND_REQUESTED = "refund_requested", "Refund requested"
+        REFUND_DEBITED = "refund_debited", "Refund debited"
+        REFUND_SENT = "refund_sent", "Refund asked of Telegram"
+        REFUNDED = "refunded", "Refunded"
+        REFUND_RETURNED = "refund_returned", "Refund refused, dollars given back"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="payments")
+    state = models.CharField(max_length=20, choices=State, default=State.ORDERED)
+    charge_id = models.CharField(
+        max_length=KEY_LENGTH_MAX,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="Telegram's; empty until paid.",
+    )
+    stars = models.PositiveIntegerField()
+    usd = dollars(help_text="Dollars this many Stars are credited as.")
+    usd_per_star = dollars()
+    k1 = models.DecimalField(max_digits=7, decimal_places=6)
+    k2 = models.DecimalField(max_digits=7, decimal_places=6)
+    k3 = models.DecimalField(max_digits=7, decimal_places=6)
+    expires_at = models.DateTimeField(help_text="After this the order is not approved any more.")
+    paid_at = models.DateTimeField(null=True, blank=True)
+    refund_reason = models.CharField(max_length=500, blank=True)
+    flagged = models.BooleanField(default=False, help_text="Staff should look at it.")
+    note = models.CharField(max_length=500, blank=True, help_text="Why it is flagged.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(stars__gt=0), name="payment_has_stars"),
+            models.CheckConstraint(
+                condition=Q(usd__gt=0, usd__lt=Decimal(10) ** 11), name="payment_has_a_worth"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="ordered", charge_id__isnull=True, paid_at__isnull=True)
+                | (
+                    ~Q(state="ordered") & ~Q(charge_id="") & Q(charge_id__isnull=False, paid_at__isnull=False)
+                ),
+                name="payment_is_paid_when_it_has_a_charge_id",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="payment_of_user"),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=("refund_requested", "refund_debited", "refund_sent")),
+                name="payment_refund_under_way",
+            ),
+        ]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.stars} ⭐ {self.state}"
