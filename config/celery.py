@@ -12,6 +12,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@setup_logging.connect(weak=False)
 def keep_our_logging(**_signal: object) -> None:
     """Django has set the log up already: without a receiver here Celery would replace it."""
+
+
+setup_logging.connect(keep_our_logging, weak=False)

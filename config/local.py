@@ -14,13 +14,14 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import redis
 
@@ -66,6 +67,8 @@ def only_one(place: Place, name: str) -> Iterator[None]:
 
 class Postgres:
     """An embedded PostgreSQL server; `durable=False` for tests, where a lost machine loses nothing."""
+
+    name = "PostgreSQL"
 
     def __init__(self, place: Place, *, durable: bool = True) -> None:
         self.place, self.durable = place, durable
@@ -126,6 +129,8 @@ class Postgres:
 
 class Redis:
     """A Redis server of our own on a socket; what it holds survives a restart."""
+
+    name = "Redis"
 
     def __init__(self, place: Place, *, durable: bool = True) -> None:
         self.place, self.durable = place, durable
@@ -315,3 +320,22 @@ def _end_leftover(pid_file: Path, words: str, how: signal.Signals) -> None:
             process.wait(STOP_SECONDS_MAX)
         except psutil.TimeoutExpired:
             process.kill()
+
+
+def main() -> int:
+    """`python -m config.local COMMAND…`: run a command on servers that are gone afterwards."""
+    end_on_sigterm()
+    own_postgres, own_redis = "DATABASE_URL" not in os.environ, "REDIS_URL" not in os.environ
+    try:
+        with throw_away(want_postgres=own_postgres, want_redis=own_redis) as place:
+            if own_postgres:
+                os.environ["DATABASE_URL"] = place.database_url()
+            if own_redis:
+                os.environ["REDIS_URL"] = place.redis_url()
+            return subprocess.call(sys.argv[1:])
+    except CannotStart as error:
+        sys.exit(f"Starling cannot start: {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -123,9 +123,9 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".local" / "media")))
 
 # PostgreSQL and Redis --------------------------------------------------------------------------------
 
-DATABASE_URL = (
-    env.address("DATABASE_URL", schemes=("postgres", "postgresql")) or checkout_place().database_url()
-)
+DATABASE_URL = env.address("DATABASE_URL", schemes=("postgres", "postgresql"))
+EMBEDDED_POSTGRES = not DATABASE_URL
+DATABASE_URL = DATABASE_URL or checkout_place().database_url()
 DATABASES = {
     "default": env.db_url_config(DATABASE_URL)
     | {
@@ -136,7 +136,9 @@ DATABASES = {
 }
 DB_THREADS = env.whole("DB_THREADS", 12, least=1, most=64)
 
-REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix")) or checkout_place().redis_url()
+REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))
+EMBEDDED_REDIS = not REDIS_URL
+REDIS_URL = REDIS_URL or checkout_place().redis_url()
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
