@@ -1,0 +1,190 @@
+// One open chat: what the server tells, shown; what the person does, sent.
+
+import * as api from "./api.js";
+import { showAnswer } from "./actions.js";
+import { byId } from "./dom.js";
+import { Drafts } from "./drafts.js";
+import { Outbox } from "./outbox.js";
+import { toast } from "./overlays.js";
+import { Scroller } from "./scroller.js";
+import { measureQuotes, Timeline } from "./timeline.js";
+
+// Telegram stops the little wheel on a pressed button by itself after a while.
+const ANSWER_WAIT_MS = 15000;
+
+export class Chat {
+  /** `onBot`, `onTyping`, `onConnected` and `onEmpty` tell the page's frame; `onCompose` puts text into the field. */
+  constructor(hooks) {
+    this.hooks = hooks;
+    this.scroller = new Scroller({ viewport: byId("viewport"), flow: byId("flow"), jump: byId("jump") });
+    this.timeline = new Timeline({ log: byId("log"), flow: byId("flow") });
+    const layout = () => this.layout();
+    this.outbox = new Outbox({ box: byId("outbox"), onChange: layout });
+    this.drafts = new Drafts({ box: byId("drafts"), onChange: layout, onDraw: measureQuotes });
+    this.pressed = [];
+    this.queue = Promise.resolve();
+  }
+
+  open(person, chat) {
+    this.leave?.();
+    this.person = person;
+    this.id = chat.id;
+    this.pressed = [];
+    this.queue = Promise.resolve();
+    this.timeline.open({ self: person.id, showSender: chat.type !== "private" });
+    this.outbox.open(person.id);
+    this.drafts.clear();
+    this.scroller.still();
+    this.layout();
+    this.hooks.onConnected(false);
+    this.leave = api.listen(person.id, chat.id, {
+      onEvent: (event) => this.take(event),
+      onLost: () => this.hooks.onConnected(false),
+    });
+  }
+
+  layout() {
+    this.timeline.layout();
+    this.hooks.onEmpty(this.timeline.size === 0 && this.outbox.items.size === 0 && this.drafts.open.size === 0 && this.loaded === this.person);
+  }
+
+  take(event) {
+    switch (event.type) {
+      case "snapshot": return this.snapshot(event);
+      case "message": return this.message(event.message);
+      case "edit": return this.edit(event.message);
+      case "delete": return this.remove(event.message_id);
+      case "draft": return this.drafts.update(event.draft);
+      case "draft_end": return this.drafts.end(event.draft_id);
+      case "typing": return this.hooks.onTyping(event.action ?? "typing");
+      case "answer": return this.answer(event);
+      default: return undefined; // an event newer than this page
+    }
+  }
+
+  snapshot({ bot, messages, drafts, blocked }) {
+    const log = byId("log");
+    const first = this.loaded !== this.person;
+    this.loaded = this.person;
+    // While it is busy a screen reader does not read the whole history out.
+    log.setAttribute("aria-busy", "true");
+    if (first) this.scroller.still();
+    const current = new Set(messages.map((message) => message.message_id));
+    for (const id of [...this.timeline.rows.keys()]) if (!current.has(id)) this.timeline.remove(id);
+    this.drafts.sync(drafts ?? []);
+    for (const message of messages) this.place(message, { animate: false });
+    this.layout();
+    this.hooks.onBot(bot);
+    if (blocked !== undefined) this.hooks.onBlocked(blocked);
+    this.hooks.onConnected(true);
+    setTimeout(() => log.removeAttribute("aria-busy"), 500);
+  }
+
+  place(message, options) {
+    const own = message.from?.id === this.person.id;
+    let reuse = null;
+    if (!this.timeline.has(message.message_id)) reuse = own ? this.outbox.settle(message) : this.drafts.claim(message);
+    return this.timeline.show(message, { ...options, reuse });
+  }
+
+  message(message) {
+    const known = this.timeline.has(message.message_id);
+    this.place(message);
+    if (message.from?.id !== this.person.id) {
+      this.hooks.onTyping(null);
+      if (!known) this.scroller.arrived();
+    }
+    this.layout();
+  }
+
+  edit(message) {
+    if (!this.timeline.has(message.message_id)) return;
+    this.timeline.show(message);
+    this.layout();
+  }
+
+  remove(id) {
+    this.timeline.remove(id);
+    this.layout();
+  }
+
+  send(text) {
+    this.deliver(this.outbox.add({ text }));
+  }
+
+  sendFile(file, caption) {
+    const item = this.outbox.add({ text: caption, file });
+    if (file.type.startsWith("image/")) {
+      createImageBitmap(file).then(
+        (image) => this.outbox.measured(item, { width: image.width, height: image.height }),
+        () => undefined, // not a picture this browser can draw: it stays a file
+      );
+    }
+    this.deliver(item);
+  }
+
+  deliver(item) {
+    this.scroller.toBottom();
+    const { person, id } = this;
+    // One after the other: two quick messages must arrive in the order they were written.
+    this.queue = this.queue.then(() => this.post(item, person, id));
+  }
+
+  async post(item, person, chat) {
+    try {
+      const sent = item.file ? await api.sendFile(person.id, chat, item.file, item.text) : await api.sendText(person.id, chat, item.text);
+      this.outbox.confirm(item, sent?.message_id, this.timeline.has(sent?.message_id));
+    } catch (error) {
+      // It may have got through all the same; then its message has already taken the item away.
+      this.outbox.setState(item, "failed");
+      console.warn("not sent:", error.message);
+    }
+  }
+
+  retry(key) {
+    const item = this.outbox.items.get(key);
+    if (!item || item.state !== "failed") return;
+    this.outbox.setState(item, "pending");
+    this.deliver(item);
+  }
+
+  compose(text) {
+    this.hooks.onCompose(text);
+  }
+
+  async press(button, messageId, data) {
+    if (button.getAttribute("aria-busy") === "true") return;
+    const press = { button, timer: setTimeout(() => this.settlePress(press), ANSWER_WAIT_MS) };
+    this.pressed.push(press);
+    button.setAttribute("aria-busy", "true");
+    try {
+      await api.press(this.person.id, this.id, messageId, data);
+    } catch {
+      this.settlePress(press);
+      toast("The button could not be sent");
+    }
+  }
+
+  settlePress(press) {
+    if (!press) return;
+    clearTimeout(press.timer);
+    press.button.removeAttribute("aria-busy");
+    this.pressed = this.pressed.filter((other) => other !== press);
+  }
+
+  answer(event) {
+    // The answer does not say which button it is for; presses are answered in order.
+    this.settlePress(this.pressed[0]);
+    showAnswer(event);
+  }
+
+  async stop(draftId) {
+    this.drafts.setStopping(draftId, true);
+    try {
+      await api.stop(this.person.id, this.id, draftId);
+    } catch {
+      this.drafts.setStopping(draftId, false);
+      toast("Stop could not be sent");
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// Where a person writes: a field that grows, files, and the command list.
+
+import { byId, element, icon } from "./dom.js";
+import { Commands } from "./commands.js";
+import { sizeLabel } from "./format.js";
+
+export class Composer {
+  /** `onText(text)` and `onFile(file, caption)` send. */
+  constructor({ onText, onFile }) {
+    Object.assign(this, { onText, onFile });
+    this.field = byId("composer");
+    this.form = byId("composer-form");
+    this.tray = byId("attachment");
+    this.files = [];
+    this.unsent = new Map();
+    this.commands = new Commands({
+      list: byId("commands"), button: byId("command-button"), field: this.field, onChoose: (text) => this.command(text),
+    });
+    this.bind();
+  }
+
+  bind() {
+    const picker = byId("file");
+    this.field.addEventListener("input", () => this.changed());
+    this.field.addEventListener("keydown", (event) => this.key(event));
+    this.field.addEventListener("paste", (event) => this.paste(event));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    byId("attach").addEventListener("click", () => picker.click());
+    picker.addEventListener("change", () => {
+      this.attach([...picker.files]);
+      picker.value = ""; // the same file may be chosen twice in a row
+    });
+    this.bindDrop();
+    // Typing anywhere writes here, as in Telegram.
+    document.addEventListener("keydown", (event) => {
+      const plain = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && event.key !== " ";
+      if (plain && document.activeElement === document.body) this.field.focus();
+    });
+  }
+
+  bindDrop() {
+    const chat = this.form.closest(".chat");
+    chat.addEventListener("dragover", (event) => {
+      if (!event.dataTransfer.types.includes("Files")) return;
+      event.preventDefault();
+      chat.classList.add("dropping");
+    });
+    chat.addEventListener("dragleave", (event) => {
+      if (!chat.contains(event.relatedTarget)) chat.classList.remove("dropping");
+    });
+    chat.addEventListener("drop", (event) => {
+      event.preventDefault();
+      chat.classList.remove("dropping");
+      this.attach([...event.dataTransfer.files]);
+    });
+  }
+
+  /** Each person's unsent words wait for them, as in separate accounts. */
+  switchTo(person) {
+    if (this.person !== undefined) this.unsent.set(this.person, this.field.value);
+    this.person = person;
+    this.files = [];
+    this.drawTray();
+    this.set(this.unsent.get(person) ?? "");
+  }
+
+  set(text) {
+    this.field.value = text;
+    this.changed();
+  }
+
+  insert(text) {
+    this.set(text);
+    this.field.focus();
+  }
+
+  changed() {
+    this.grow();
+    this.commands.typed(this.field.value);
+    this.form.classList.toggle("ready", this.field.value.trim() !== "" || this.files.length > 0);
+  }
+
+  grow() {
+    this.field.style.height = "auto";
+    // The most it may grow to is the style sheet's business.
+    this.field.style.height = `${this.field.scrollHeight}px`;
+  }
+
+  key(event) {
+    // While an input method composes a word, Enter belongs to it.
+    if (event.isComposing) return;
+    if (this.commands.key(event)) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.submit();
+    }
+  }
+
+  paste(event) {
+    const files = [...event.clipboardData.files];
+    if (files.length === 0) return;
+    event.preventDefault();
+    this.attach(files);
+  }
+
+  attach(files) {
+    this.files.push(...files);
+    this.drawTray();
+    this.changed();
+    this.field.focus();
+  }
+
+  drawTray() {
+    this.tray.hidden = this.files.length === 0;
+    this.tray.replaceChildren(...this.files.map((file) => {
+      const remove = element("button", { type: "button", class: "round small", "aria-label": `Remove ${file.name}` }, icon("close"));
+      remove.addEventListener("click", () => {
+        this.files = this.files.filter((other) => other !== file);
+        this.drawTray();
+        this.changed();
+      });
+      return element("div", { class: "attached" }, icon("file"),
+        element("span", { class: "attached-name", dir: "auto" }, file.name), element("span", { class: "attached-size" }, sizeLabel(file.size)), remove);
+    }));
+  }
+
+  command(text) {
+    this.set("");
+    this.onText(text);
+  }
+
+  submit() {
+    const text = this.field.value.trim();
+    const files = this.files;
+    if (text === "" && files.length === 0) return;
+    this.files = [];
+    this.drawTray();
+    this.set("");
+    if (files.length === 0) this.onText(text);
+    files.forEach((file, index) => this.onFile(file, index === 0 ? text : ""));
+    this.field.focus();
+  }
+}

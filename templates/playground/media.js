@@ -1,0 +1,98 @@
+// Pictures, files and the smaller kinds of content inside a bubble.
+
+import { element, icon } from "./dom.js";
+import { durationLabel, sizeLabel } from "./format.js";
+
+export const fileUrl = (id) => (id.startsWith("blob:") ? id : `/file/${encodeURIComponent(id)}`);
+
+// A bubble never gets wider than this for a picture, whatever the picture's own size.
+const PHOTO_WIDTH = 420;
+const PHOTO_HEIGHT = 460;
+const PHOTO_SMALLEST = 160;
+
+function photo(sizes, caption) {
+  const largest = sizes.reduce((best, size) => (size.width * size.height > best.width * best.height ? size : best));
+  const scale = Math.min(1, PHOTO_WIDTH / largest.width, PHOTO_HEIGHT / largest.height);
+  const width = Math.max(PHOTO_SMALLEST, Math.round(largest.width * scale)) || PHOTO_WIDTH;
+  const height = Math.round((width * largest.height) / largest.width) || PHOTO_WIDTH;
+  // Width and height are known before the picture is: its place is kept, nothing jumps when it arrives.
+  const image = element("img", { src: fileUrl(largest.file_id), alt: caption || "Photo", width, height, decoding: "async", draggable: "false" });
+  return element("button", { type: "button", class: "photo", "data-action": "enlarge", "aria-label": caption ? `Enlarge the photo: ${caption}` : "Enlarge the photo" }, image);
+}
+
+function document(file) {
+  const name = file.file_name || "File";
+  const extension = name.includes(".") ? name.split(".").at(-1).slice(0, 4) : "";
+  return element("a", {
+    class: "file", href: fileUrl(file.file_id), download: name, "aria-label": `Download ${name}, ${sizeLabel(file.file_size)}`,
+  },
+  element("span", { class: "file-icon", "aria-hidden": "true" }, icon("file"), element("span", { class: "file-extension" }, extension), icon("download")),
+  element("span", { class: "file-about" },
+    element("span", { class: "file-name", dir: "auto" }, name),
+    element("span", { class: "file-size" }, sizeLabel(file.file_size))));
+}
+
+function sound(file, title) {
+  return element("div", { class: "sound" },
+    element("span", { class: "sound-title" }, `${title} · ${durationLabel(file.duration)}`),
+    element("audio", { controls: true, preload: "none", src: fileUrl(file.file_id) }));
+}
+
+function video(file) {
+  return element("video", { class: "video", controls: true, preload: "metadata", src: fileUrl(file.file_id), width: file.width || PHOTO_WIDTH });
+}
+
+function invoice(bill) {
+  const price = bill.currency === "XTR" ? `⭐ ${bill.total_amount}` : `${bill.total_amount / 100} ${bill.currency}`;
+  return element("div", { class: "invoice" },
+    element("strong", { class: "invoice-title", dir: "auto" }, bill.title),
+    element("span", { class: "invoice-text", dir: "auto" }, bill.description),
+    element("span", { class: "invoice-price" }, price));
+}
+
+/** The content above the text, or null; `wide` content is drawn up to the edges of the bubble. */
+export function mediaOf(message) {
+  const caption = message.caption ?? "";
+  if (message.photo?.length) return { node: photo(message.photo, caption), wide: true };
+  if (message.animation) return { node: video(message.animation), wide: true };
+  if (message.video) return { node: video(message.video), wide: true };
+  if (message.document) return { node: document(message.document), wide: false };
+  if (message.voice) return { node: sound(message.voice, "Voice message"), wide: false };
+  if (message.audio) return { node: sound(message.audio, message.audio.title || message.audio.file_name || "Audio"), wide: false };
+  if (message.invoice) return { node: invoice(message.invoice), wide: false };
+  if (message.location) return { node: element("span", {}, `📍 ${message.location.latitude}, ${message.location.longitude}`), wide: false };
+  if (message.contact) return { node: element("span", {}, `👤 ${message.contact.first_name} ${message.contact.phone_number}`), wide: false };
+  if (message.sticker) return { node: element("span", { class: "lone-emoji" }, message.sticker.emoji || "🖼"), wide: false };
+  if (message.dice) return { node: element("span", { class: "lone-emoji" }, message.dice.emoji), wide: false };
+  return null;
+}
+
+/** The sentence of a service message (a grey pill in the middle), or null for an ordinary one. */
+export function serviceText(message) {
+  if (message.successful_payment) {
+    const { total_amount: amount, currency } = message.successful_payment;
+    return `You paid ${currency === "XTR" ? `⭐ ${amount}` : `${amount / 100} ${currency}`}`;
+  }
+  if (message.refunded_payment) return `Refunded: ⭐ ${message.refunded_payment.total_amount}`;
+  if (message.pinned_message) return "A message was pinned";
+  if (message.forum_topic_created) return `Topic created: ${message.forum_topic_created.name}`;
+  if (message.forum_topic_edited) return `Topic renamed: ${message.forum_topic_edited.name ?? ""}`;
+  if (message.new_chat_members) return `${message.new_chat_members.map((user) => user.first_name).join(", ")} joined`;
+  if (message.left_chat_member) return `${message.left_chat_member.first_name} left`;
+  if (message.new_chat_title) return `The chat is now called ${message.new_chat_title}`;
+  return null;
+}
+
+/** One line that stands for a message: in a reply, in an announcement. */
+export function summary(message) {
+  const text = message.text ?? message.caption;
+  if (text) return text.replace(/\s+/g, " ").slice(0, 160);
+  if (message.photo) return "Photo";
+  if (message.document) return message.document.file_name || "File";
+  if (message.voice) return "Voice message";
+  if (message.video || message.animation) return "Video";
+  if (message.audio) return "Audio";
+  if (message.invoice) return `Invoice: ${message.invoice.title}`;
+  if (message.rich_message) return "Rich message";
+  return serviceText(message) ?? "Message";
+}
