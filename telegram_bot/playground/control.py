@@ -1,0 +1,61 @@
+"""/control/*: what tests and demonstrations do to the service itself."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from telegram_bot.playground.calls import CallLog
+from telegram_bot.playground.shapes import Json
+from telegram_bot.playground.state import State
+
+
+class Control:
+    """Handlers of /control/*."""
+
+    def __init__(self, state: State, log: CallLog) -> None:
+        self._state = state
+        self._log = log
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_post("/control/flood", self.flood)
+        app.router.add_post("/control/fail", self.fail)
+        app.router.add_post("/control/updates", self.updates)
+        app.router.add_get("/control/calls", self.calls)
+
+    async def flood(self, request: web.Request) -> web.Response:
+        body = await _object(request, "chat", "seconds")
+        self._state.limits.flood(int(body["chat"]), float(body["seconds"]), body.get("methods"))
+        return web.json_response({})
+
+    async def fail(self, request: web.Request) -> web.Response:
+        body = await _object(request, "method", "status")
+        self._state.limits.fail(
+            str(body["method"]),
+            int(body["status"]),
+            str(body.get("description") or ""),
+            int(body.get("times", 1)),
+        )
+        return web.json_response({})
+
+    async def updates(self, request: web.Request) -> web.Response:
+        update_id = self._state.updates.push_raw(await _object(request))
+        return web.json_response({"update_id": update_id})
+
+    async def calls(self, request: web.Request) -> web.Response:
+        since = request.query.get("since", "0")
+        return web.json_response(
+            [call.view() for call in self._log.since(int(since) if since.isdecimal() else 0)]
+        )
+
+
+async def _object(request: web.Request, *needed: str) -> Json:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="the body is not a JSON object")
+    missing = [name for name in needed if name not in body]
+    if missing:
+        raise web.HTTPBadRequest(text=f"{missing[0]} is missing")
+    return body

@@ -1,0 +1,170 @@
+"""The people's side over HTTP: what the chat page reads and does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from telegram_bot.playground.people import Impossible, Person
+from telegram_bot.playground.shapes import Json, Upload
+from telegram_bot.playground.state import PrivateChat, State
+
+# What a browser may show in place; the rest is a download, so an uploaded page cannot run here.
+SHOWN_IN_PLACE: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/")
+DEFAULT_SCOPES: Final = ("all_private_chats", "default")
+
+
+class People:
+    """Handlers of /people/* and /file/{file_id}."""
+
+    def __init__(self, state: State, pages: Path | None) -> None:
+        self._state = state
+        self._pages = pages
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_get("/people/", self.everybody)
+        app.router.add_get("/people/{id:\\d+}/chats", self.chats)
+        app.router.add_get("/people/{id:\\d+}/events", self.events)
+        app.router.add_post("/people/{id:\\d+}/send", self.send)
+        app.router.add_post("/people/{id:\\d+}/press", self.press)
+        app.router.add_post("/people/{id:\\d+}/stop", self.stop)
+        app.router.add_post("/people/{id:\\d+}/block", self.block)
+        app.router.add_get("/file/{file_id}", self.file)
+        app.router.add_get("/", self.index)
+        if self._pages is not None and self._pages.is_dir():
+            app.router.add_static("/static/", self._pages)
+
+    async def index(self, _: web.Request) -> web.StreamResponse:
+        if self._pages is None or not (self._pages / "index.html").is_file():
+            return web.Response(text="The playground runs; its chat page is not installed.")
+        return web.FileResponse(self._pages / "index.html", headers={"Cache-Control": "no-store"})
+
+    async def everybody(self, _: web.Request) -> web.Response:
+        people = [chat.person for chat in self._state.chats.values()]
+        return web.json_response(
+            [person.card() | {"language_code": person.language_code} for person in people]
+        )
+
+    async def chats(self, request: web.Request) -> web.Response:
+        chat = self._chat(request)
+        return web.json_response(
+            [{"id": chat.person.id, "type": "private", "title": self._state.bot["first_name"], "unread": 0}]
+        )
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Everything that happens in the chat, as server-sent events, beginning with all there is."""
+        chat = self._chat(request)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        with chat.listening() as events:
+            snapshot = self._snapshot(chat)
+            await response.prepare(request)
+            event: Json | None = snapshot
+            try:
+                while event is not None:
+                    await response.write(f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+                    event = await events.get()
+            except ConnectionError:
+                return response  # the page was closed
+        return response
+
+    async def send(self, request: web.Request) -> web.Response:
+        person = self._person(request)
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            part = form.get("file")
+            if not isinstance(part, web.FileField):
+                raise web.HTTPBadRequest(text="the form has no file")
+            upload = Upload(part.filename, part.content_type, part.file.read())
+            part.file.close()
+            kind = str(form.get("kind") or "") or None
+            message = await person.send_file(upload, caption=str(form.get("caption") or ""), kind=kind)
+        else:
+            body = await _body(request)
+            message = await person.send(_text(body, "text"), reply_to=body.get("reply_to"))
+        return web.json_response({"message_id": message["message_id"]})
+
+    async def press(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        query_id = await self._person(request).press(_number(body, "message_id"), _text(body, "data"))
+        return web.json_response({"id": query_id})
+
+    async def stop(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        await self._person(request).stop(_number(body, "draft_id"))
+        return web.json_response({})
+
+    async def block(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        await self._person(request).block(bool(body.get("blocked", True)))
+        return web.json_response({})
+
+    async def file(self, request: web.Request) -> web.Response:
+        stored = self._state.files.get(request.match_info["file_id"])
+        if stored is None:
+            raise web.HTTPNotFound(text="no such file")
+        shown = stored.mime_type.startswith(SHOWN_IN_PLACE)
+        place = "inline" if shown else "attachment"
+        headers = {
+            "Content-Type": stored.mime_type if shown else "application/octet-stream",
+            "Content-Disposition": f"{place}; filename*=UTF-8''{quote(stored.name)}",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return web.Response(body=stored.body, headers=headers)
+
+    def _chat(self, request: web.Request) -> PrivateChat:
+        person_id = int(request.match_info["id"])
+        chat = self._state.chats.get(person_id)
+        if chat is None or request.query.get("chat", str(person_id)) != str(person_id):
+            raise web.HTTPNotFound(text="no such person or chat")
+        return chat
+
+    def _person(self, request: web.Request) -> Person:
+        return Person(self._state, self._chat(request))
+
+    def _snapshot(self, chat: PrivateChat) -> Json:
+        languages = (chat.person.language_code, "")
+        keys = [(scope, language) for scope in DEFAULT_SCOPES for language in languages]
+        commands = next((self._state.commands[key] for key in keys if key in self._state.commands), [])
+        bot = {name: self._state.bot[name] for name in ("first_name", "username")} | {"commands": commands}
+        drafts = [chat.draft.view()] if chat.draft is not None else []
+        return {"type": "snapshot", "bot": bot, "messages": list(chat.messages.values()), "drafts": drafts}
+
+
+@web.middleware
+async def say_what_is_wrong(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Answer 400 with the reason when a person asked for something Telegram's apps would not let them do."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except Impossible as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    return response
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="the body is not a JSON object")
+    return body
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise web.HTTPBadRequest(text=f"{name} is missing or not a text")
+    return value
+
+
+def _number(body: Json, name: str) -> int:
+    value = body.get(name)
+    if not isinstance(value, int):
+        raise web.HTTPBadRequest(text=f"{name} is missing or not a number")
+    return value

@@ -1,0 +1,166 @@
+"""What people do in their chats: write, press, stop, block."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from telegram_bot.playground import utf16
+from telegram_bot.playground.formatting import CAPTION_MAX
+from telegram_bot.playground.media import received
+from telegram_bot.playground.shapes import Json, Upload
+from telegram_bot.playground.state import PrivateChat, State
+
+WAIT_SECONDS: Final = 10.0
+
+
+class Impossible(Exception):
+    """A thing a person cannot do in Telegram, such as stopping a draft that is not there."""
+
+
+class Person:
+    """One person and their private chat with the bot."""
+
+    def __init__(self, state: State, chat: PrivateChat) -> None:
+        self._state = state
+        self._chat = chat
+        self.id = chat.person.id
+
+    @property
+    def messages(self) -> list[Json]:
+        """Every message in the chat as it stands, oldest first."""
+        return list(self._chat.messages.values())
+
+    @property
+    def replies(self) -> list[Json]:
+        """The bot's messages only."""
+        return [message for message in self.messages if message["from"]["is_bot"]]
+
+    @property
+    def draft(self) -> Json | None:
+        """The draft the person sees now."""
+        return self._chat.draft.view() if self._chat.draft is not None else None
+
+    @property
+    def drafts(self) -> list[Json]:
+        """Every frame of every draft shown so far."""
+        return list(self._chat.frames)
+
+    @property
+    def answers(self) -> list[Json]:
+        """What pressed buttons were answered with."""
+        return list(self._chat.answers)
+
+    async def send(self, text: str, *, reply_to: int | None = None) -> Json:
+        """Write a text; a long one arrives as several messages. Returns the last of them."""
+        parts = utf16.paste(text)
+        if not parts:
+            raise Impossible("an empty message cannot be sent")
+        fields = self._reply(reply_to)
+        return [self._arrive({"text": part} | fields) for part in parts][-1]
+
+    async def send_file(self, upload: Upload, *, caption: str = "", kind: str | None = None) -> Json:
+        """Send a picture, a voice note or a document; without a kind, what the apps would make of it."""
+        if utf16.length(caption) > CAPTION_MAX:
+            raise Impossible("a caption has at most 1024 characters")
+        content = received(self._state.files, upload, kind)
+        return self._arrive(content | ({"caption": caption} if caption else {}))
+
+    async def press(self, message_id: int, data: str) -> str:
+        """Press a button of a message; returns the query's id."""
+        message = self._chat.messages.get(message_id)
+        if message is None:
+            raise Impossible("there is no such message")
+        query_id = self._state.open_query(self._chat)
+        query: Json = {
+            "id": query_id,
+            "from": self._chat.person.user(),
+            "message": message,
+            "chat_instance": self._state.chat_instance(self._chat),
+            "data": data,
+        }
+        self._state.updates.push("callback_query", query)
+        return query_id
+
+    async def stop(self, draft_id: int | None = None) -> None:
+        """Press Stop on the draft that is shown."""
+        draft = self._chat.draft
+        if draft is None or (draft_id is not None and draft.draft_id != draft_id):
+            raise Impossible("there is no such draft")
+        if not draft.can_stop:
+            raise Impossible("this draft has no Stop button")
+        self._chat.stopped_drafts.add(draft.draft_id)
+        if not draft.keep_on_stop:
+            self._state.end_draft(self._chat)
+        stopped: Json = {"chat": self._chat.person.chat(), "draft_id": draft.draft_id}
+        self._state.updates.push("stopped_message_generation", stopped)
+
+    async def block(self, blocked: bool = True) -> None:
+        """Block the bot, or let it in again."""
+        if self._chat.blocked == blocked:
+            return
+        self._chat.blocked = blocked
+        self._chat.opened = True
+        before, after = ("member", "kicked") if blocked else ("kicked", "member")
+        change: Json = {
+            "chat": self._chat.person.chat(),
+            "from": self._chat.person.user(),
+            "date": int(time.time()),
+            "old_chat_member": self._membership(before),
+            "new_chat_member": self._membership(after),
+        }
+        self._state.updates.push("my_chat_member", change)
+
+    async def wait_for(
+        self, wanted: Callable[[Json], bool], seconds: float = WAIT_SECONDS, *, after: int = 0
+    ) -> Json:
+        """The first message of the bot, newer than the message `after`, for which `wanted` is true."""
+
+        def found() -> Json | None:
+            newer = (message for message in self.replies if message["message_id"] > after)
+            return next((message for message in newer if wanted(message)), None)
+
+        return await self.wait_until(found, seconds)
+
+    async def wait_until(self, found: Callable[[], Json | None], seconds: float = WAIT_SECONDS) -> Json:
+        """Ask again after every event of this chat until there is an answer."""
+        with self._chat.listening() as events:
+            try:
+                async with asyncio.timeout(seconds):
+                    while (answer := found()) is None:
+                        await events.get()
+                    return answer
+            except TimeoutError:
+                raise AssertionError(self._story(seconds)) from None
+
+    def _story(self, seconds: float) -> str:
+        said = [
+            f"{m['from']['first_name']}: {m.get('text', m.get('caption', '…'))!r:.200}"
+            for m in self.messages[-10:]
+        ]
+        shown = f"draft: {self.draft['text']!r:.200}" if self.draft else "no draft"
+        return f"not seen within {seconds} s; the chat's end is:\n" + "\n".join([*said, shown])
+
+    def _arrive(self, content: Json) -> Json:
+        self._chat.opened = True
+        if self._chat.blocked:
+            raise Impossible("unblock the bot first")
+        message = self._state.post(self._chat, self._chat.person.user(), content)
+        self._state.updates.push("message", message)
+        return message
+
+    def _reply(self, message_id: int | None) -> Json:
+        if message_id is None:
+            return {}
+        replied = self._chat.messages.get(message_id)
+        if replied is None:
+            raise Impossible("there is no such message")
+        return {
+            "reply_to_message": {key: value for key, value in replied.items() if key != "reply_to_message"}
+        }
+
+    def _membership(self, status: str) -> Json:
+        member: Json = {"status": status, "user": self._state.bot}
+        return member | ({"until_date": 0} if status == "kicked" else {})

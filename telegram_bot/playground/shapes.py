@@ -1,0 +1,29 @@
+"""Small shapes the whole stand-in shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+# Messages, updates and users are kept as they go over the wire: what is stored is what is sent.
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came as a part of a multipart body."""
+
+    name: str
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+Uploads: TypeAlias = dict[str, Upload]
+
+
+@dataclass(frozen=True, slots=True)
+class FormattedText:
+    """Text with its entities; offsets and lengths are in UTF-16 code units."""
+
+    text: str
+    entities: list[Json] = field(default_factory=list)

@@ -1,0 +1,268 @@
+"""What Telegram knows: people, their chats with the bot, messages and drafts, all in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from telegram_bot.playground.errors import bad_request, forbidden
+from telegram_bot.playground.files import FileStore
+from telegram_bot.playground.limits import Limits
+from telegram_bot.playground.shapes import FormattedText, Json
+from telegram_bot.playground.updates import UpdateQueue
+
+# Ids begin at a number made of the time, so a restarted playground never repeats one.
+ID_EPOCH: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
+IDS_PER_SECOND: Final = 10
+DRAFT_SECONDS: Final = 30.0  # sendMessageDraft: "a temporary 30-second preview"
+FRAMES_KEPT: Final = 10_000
+# Telegram documents no number; a callback query leaves the update queue after as long.
+QUERY_SECONDS: Final = 150.0
+BOT_NAME: Final = "Starling"
+BOT_USERNAME: Final = "starling_bot"
+
+
+def first_id() -> int:
+    """A starting id that is higher than every id an earlier run has given out."""
+    return int((time.time() - ID_EPOCH) * IDS_PER_SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as Telegram shows them to a bot."""
+
+    id: int
+    first_name: str
+    last_name: str | None = None
+    username: str | None = None
+    language_code: str = "en"
+
+    def card(self) -> Json:
+        """Id and names, as lists of people show them."""
+        names = {"first_name": self.first_name, "last_name": self.last_name, "username": self.username}
+        return {"id": self.id} | {key: value for key, value in names.items() if value is not None}
+
+    def user(self) -> Json:
+        """The Bot API's User."""
+        return self.card() | {"is_bot": False, "language_code": self.language_code}
+
+    def chat(self) -> Json:
+        """The Bot API's Chat: the private chat with this person."""
+        return self.card() | {"type": "private"}
+
+
+STANDING_PEOPLE: Final = (
+    Profile(1001, "Anna", "Berg", "anna", "en"),
+    Profile(1002, "Boris", "Volkov", "boris", "ru"),
+    Profile(1003, "Chen", "Wei", "chen", "en"),
+    Profile(1004, "Dalia", "Hassan", "dalia", "ar"),
+)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A streamed preview: what the person sees grow before the message that stays."""
+
+    draft_id: int
+    content: FormattedText
+    can_stop: bool = False
+    keep_on_stop: bool = False
+    rich_message: Json | None = None
+    expires: float = 0.0  # monotonic
+
+    def view(self) -> Json:
+        """The JSON the chat page shows."""
+        left = max(0.0, self.expires - time.monotonic())
+        view: Json = {
+            "draft_id": self.draft_id,
+            "text": self.content.text,
+            "entities": self.content.entities,
+            "can_stop": self.can_stop,
+            "expires_in": round(left),
+        }
+        return view | ({"rich_message": self.rich_message} if self.rich_message else {})
+
+
+@dataclass(slots=True)
+class PrivateChat:
+    """One person's chat with the bot."""
+
+    person: Profile
+    opened: bool = False  # a bot cannot write first
+    blocked: bool = False
+    messages: dict[int, Json] = field(default_factory=dict)
+    draft: Draft | None = None
+    draft_timer: asyncio.TimerHandle | None = None
+    stopped_drafts: set[int] = field(default_factory=set)
+    frames: deque[Json] = field(default_factory=lambda: deque(maxlen=FRAMES_KEPT))
+    answers: list[Json] = field(default_factory=list)
+    listeners: set[asyncio.Queue[Json | None]] = field(default_factory=set)
+
+    def publish(self, event: Json) -> None:
+        """Tell every open page and every waiting test."""
+        for listener in self.listeners:
+            listener.put_nowait(copy.deepcopy(event))
+
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Queue[Json | None]]:
+        """A queue of the events from now on; None in it means the playground is closing."""
+        events: asyncio.Queue[Json | None] = asyncio.Queue()
+        self.listeners.add(events)
+        try:
+            yield events
+        finally:
+            self.listeners.discard(events)
+
+
+@dataclass(slots=True)
+class Query:
+    """A pressed button that waits for answerCallbackQuery."""
+
+    chat: PrivateChat
+    expires: float
+
+
+class State:
+    """Everything the stand-in remembers, and the few acts that change it."""
+
+    def __init__(self, token: str, *, draft_seconds: float = DRAFT_SECONDS) -> None:
+        self.token = token
+        self.draft_seconds = draft_seconds
+        self.bot: Json = {
+            "id": int(token.partition(":")[0]),
+            "is_bot": True,
+            "first_name": BOT_NAME,
+            "username": BOT_USERNAME,
+        }
+        self.updates = UpdateQueue(first_id())
+        self.files = FileStore()
+        self.limits = Limits()
+        self.commands: dict[tuple[str, str], list[Json]] = {}  # by scope and language
+        self.queries: dict[str, Query] = {}
+        self.chats: dict[int, PrivateChat] = {
+            person.id: PrivateChat(person, opened=True) for person in STANDING_PEOPLE
+        }
+        self._next_message_id = first_id()
+        self._chat_instances: dict[int, str] = {}
+
+    # People and chats
+
+    def meet(self, person: Profile) -> PrivateChat:
+        """The chat of a person, made on first sight; it stays unknown to the bot until they write."""
+        return self.chats.setdefault(person.id, PrivateChat(person))
+
+    def chat(self, chat_id: int | str | None) -> PrivateChat:
+        """The chat a bot names, or Telegram's refusal."""
+        if chat_id is None or chat_id == "":
+            raise bad_request("chat_id is empty")
+        text = str(chat_id)
+        chat = self.chats.get(int(text)) if text.lstrip("-").isdecimal() else None
+        if chat is None or not chat.opened:
+            raise bad_request("chat not found")
+        return chat
+
+    def writable(self, chat_id: int | str | None) -> PrivateChat:
+        """The chat a bot may write to now."""
+        chat = self.chat(chat_id)
+        if chat.blocked:
+            raise forbidden("bot was blocked by the user")
+        return chat
+
+    # Messages
+
+    def post(self, chat: PrivateChat, sender: Json, content: Json) -> Json:
+        """A new message in the chat, shown to whoever looks."""
+        self._next_message_id += 1
+        message: Json = {
+            "message_id": self._next_message_id,
+            "from": sender,
+            "chat": chat.person.chat(),
+            "date": int(time.time()),
+            **content,
+        }
+        chat.messages[self._next_message_id] = message
+        chat.publish({"type": "message", "message": message})
+        return message
+
+    def post_from_bot(self, chat: PrivateChat, content: Json) -> Json:
+        """The bot's message; the draft it was previewed by gives way to it."""
+        message = self.post(chat, self.bot, content)
+        chat.stopped_drafts.clear()
+        self.end_draft(chat)
+        return message
+
+    def edit(self, chat: PrivateChat, message: Json) -> Json:
+        """Store a changed message under its id."""
+        message = message | {"edit_date": int(time.time())}
+        chat.messages[message["message_id"]] = message
+        chat.publish({"type": "edit", "message": message})
+        return message
+
+    def delete(self, chat: PrivateChat, message_id: int) -> bool:
+        """Remove a message; False when there is none."""
+        if chat.messages.pop(message_id, None) is None:
+            return False
+        chat.publish({"type": "delete", "message_id": message_id})
+        return True
+
+    # Drafts
+
+    def show_draft(self, chat: PrivateChat, draft: Draft) -> None:
+        """Show a frame; it replaces the one before and lasts until it is refreshed, replaced or overdue."""
+        if draft.draft_id in chat.stopped_drafts:
+            return
+        if chat.draft is not None and chat.draft.draft_id != draft.draft_id:
+            self.end_draft(chat)
+        self._cancel_draft_timer(chat)
+        draft.expires = time.monotonic() + self.draft_seconds
+        chat.draft = draft
+        chat.draft_timer = asyncio.get_running_loop().call_later(self.draft_seconds, self.end_draft, chat)
+        chat.frames.append(draft.view())
+        chat.publish({"type": "draft", "draft": draft.view()})
+
+    def end_draft(self, chat: PrivateChat) -> None:
+        """Take the draft off the screen, if there is one."""
+        self._cancel_draft_timer(chat)
+        if chat.draft is not None:
+            chat.publish({"type": "draft_end", "draft_id": chat.draft.draft_id})
+            chat.draft = None
+
+    @staticmethod
+    def _cancel_draft_timer(chat: PrivateChat) -> None:
+        if chat.draft_timer is not None:
+            chat.draft_timer.cancel()
+            chat.draft_timer = None
+
+    # Pressed buttons
+
+    def open_query(self, chat: PrivateChat) -> str:
+        """An id for a pressed button."""
+        query_id = str(secrets.randbits(62))
+        self.queries[query_id] = Query(chat, time.monotonic() + QUERY_SECONDS)
+        return query_id
+
+    def close_query(self, query_id: str) -> PrivateChat:
+        """The chat a query came from; a query is answered once, in time."""
+        query = self.queries.pop(query_id, None)
+        if query is None or query.expires < time.monotonic():
+            raise bad_request("query is too old and response timeout expired or query ID is invalid")
+        return query.chat
+
+    def chat_instance(self, chat: PrivateChat) -> str:
+        """The number that stands for this chat in every callback query."""
+        return self._chat_instances.setdefault(chat.person.id, str(secrets.randbits(62)))
+
+    def close(self) -> None:
+        """Let go of timers and of everybody who waits."""
+        self.updates.interrupt()
+        for chat in self.chats.values():
+            self._cancel_draft_timer(chat)
+            for listener in chat.listeners:
+                listener.put_nowait(None)
