@@ -74,8 +74,8 @@ class Turn(models.Model):
 
     `lease_until` is on the database's clock. Whoever holds the lease may write; a process that lost
     it is fenced off at its next transaction. `failure` is the key of the sentence the person gets;
-    the state leaves `running` only when they were told. `sent` lists the Telegram message ids that
-    carried the answer, in order: recovery goes on behind the last.
+    the state leaves `running` only when they were told. `sent` lists, for each piece of the answer
+    that was delivered, its Telegram message ids: recovery goes on behind the last.
     """
 
     class State(models.TextChoices):
@@ -126,8 +126,11 @@ class Turn(models.Model):
         return f"turn:{self.pk}"
 
 
-class PartsField(models.TextField[Any, Any]):
+class PartsField(models.TextField[parts.Parts, parts.Parts]):
     """Parts as JSON text. Not jsonb: see parts.dump."""
+
+    _pyi_private_set_type: parts.Parts  # what the type checker is to know of the attribute
+    _pyi_private_get_type: parts.Parts
 
     def from_db_value(
         self, value: str | None, _expression: object, _connection: object

@@ -1,0 +1,82 @@
+"""What may be done to a person's row, money apart."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.profiles import Profile
+
+SEEN_EVERY = timedelta(minutes=10)  # last_seen_at is written at most this often: it decides nothing
+
+
+def sync_user(profile: Profile) -> User:
+    """The person's row, made or brought up to date, and locked: it is the first lock of every path.
+
+    Call inside a transaction. A language Telegram leaves out keeps its last known value.
+    """
+    told = asdict(profile)
+    if not profile.telegram_language:
+        del told["telegram_language"]
+    user = User.objects.select_for_update().filter(telegram_id=profile.telegram_id).first()
+    if user is None:
+        User.objects.bulk_create(
+            [User(**told)], ignore_conflicts=True
+        )  # two first messages at once are one person
+        user = User.objects.select_for_update().get(telegram_id=profile.telegram_id)
+    changed = [name for name, value in told.items() if getattr(user, name) != value]
+    for name in changed:
+        setattr(user, name, told[name])
+    now = timezone.now()
+    if user.last_seen_at is None or now - user.last_seen_at > SEEN_EVERY:
+        user.last_seen_at = now
+        changed.append("last_seen_at")
+    if user.unreachable_at is not None:
+        user.unreachable_at = None
+        changed.append("unreachable_at")
+    if changed:
+        user.save(update_fields=changed)
+    return user
+
+
+def set_unreachable(user_id: int) -> None:
+    """The person blocked the bot or is gone: nothing is sent to them until they write again."""
+    User.objects.filter(pk=user_id, unreachable_at__isnull=True).update(unreachable_at=timezone.now())
+
+
+def language_of(user: User) -> str:
+    """The language the bot speaks with a person: their own choice, else Telegram's, else English."""
+    known = dict(settings.LANGUAGES)
+    for code in (user.language, user.telegram_language.split("-")[0].lower()):
+        if code in known:
+            return code
+    return settings.LANGUAGE_CODE
+
+
+@transaction.atomic
+def set_preference(user_id: int, **preferences: str | bool) -> User:
+    """Change what a person chose about themselves; unknown names are a programming error."""
+    allowed = {"language", "model", "instructions", "rendering", "receipts"}
+    if unknown := preferences.keys() - allowed:
+        raise ValueError(f"no such preference: {', '.join(sorted(unknown))}")
+    user = User.objects.select_for_update().get(pk=user_id)
+    for name, value in preferences.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(preferences))
+    return user
+
+
+def set_unreachable_by_telegram(telegram_id: int) -> None:
+    """The same, told by Telegram itself."""
+    User.objects.filter(telegram_id=telegram_id, unreachable_at__isnull=True).update(
+        unreachable_at=timezone.now()
+    )
+
+
+def language_by_telegram(telegram_id: int, reported: str) -> str:
+    """The language to speak with somebody who may not have a row yet."""
+    user = User.objects.filter(telegram_id=telegram_id).only("language", "telegram_language").first()
+    return language_of(user or User(telegram_language=reported))

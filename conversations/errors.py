@@ -1,0 +1,9 @@
+"""What can go wrong with a turn, beside a provider's own failures (contracts.ProviderError)."""
+
+
+class LeaseLost(Exception):
+    """Another process took the turn over: this one may write nothing more of it."""
+
+
+class NotARetry(Exception):
+    """There is nothing to ask again: the turn is still running, was answered, or is not this person's."""

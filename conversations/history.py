@@ -1,0 +1,123 @@
+"""Rows into the messages of a request, and what must be true of them. Pure.
+
+The same rows always give the same messages: a request for a thread begins with the bytes of the
+one before. So nothing here looks at a clock, a setting or anything but the rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from conversations.contracts import RequestMessage, Role
+from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
+
+TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
+BYTES_PER_TOKEN = 3  # on the safe side: English has 4 and more, Russian 5, Chinese 3
+NO_RESULT = "The tool was interrupted and its outcome is unknown."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a stored message says: all that history needs of it."""
+
+    role: Role
+    parts: Parts
+    reason: str = ""  # why the model stopped, of an assistant row
+
+
+def to_request_messages(rows: Iterable[Row]) -> tuple[RequestMessage, ...]:
+    """The conversation as a model is to read it: neighbours of one side joined, every call answered."""
+    messages: list[RequestMessage] = []
+    for assistant, group in groupby(rows, key=lambda row: row.role == "assistant"):
+        side = list(group)
+        if assistant:
+            messages += _message("assistant", side)
+        else:  # what a person said comes first, then what changed: vendors take it in this order only
+            messages += _message("user", [row for row in side if row.role == "user"])
+            messages += _message("system", [row for row in side if row.role == "system"])
+    return _with_results(messages)
+
+
+def _message(role: Role, rows: Sequence[Row]) -> list[RequestMessage]:
+    parts = _join_pastes([part for row in rows for part in row.parts])
+    return [RequestMessage(role, parts)] if parts else []
+
+
+def _join_pastes(parts: Sequence[Part]) -> Parts:
+    """Words that came in several messages become one text; a paste cut at the limit fits seamlessly."""
+    joined: list[Part] = []
+    piece = ""
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, Text) and isinstance(last, Text) and not (part.luggage or last.luggage):
+            # A piece cut in mid-word fills the limit; one cut at a space or a line lost that character.
+            glue = "" if _units(piece) == TELEGRAM_TEXT_MAX else "\n"
+            joined[-1] = Text(last.text + glue + part.text)
+        else:
+            joined.append(part)
+        piece = part.text if isinstance(part, Text) else ""
+    return tuple(joined)
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+
+
+def _with_results(messages: Sequence[RequestMessage]) -> tuple[RequestMessage, ...]:
+    """Give every call a result right behind it, in the order of the calls.
+
+    A call without one makes every vendor refuse the thread for good, so an interrupted call gets a
+    result that says so; a result without its call is let go.
+    """
+    whole: list[RequestMessage] = []
+    open_calls: dict[str, ToolCall] = {}
+    for message in messages:
+        results = {part.call_id: part for part in message.parts if isinstance(part, ToolResult)}
+        rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+        if open_calls:
+            answers = tuple(results.get(call.id) or _unanswered(call) for call in open_calls.values())
+            if message.role == "user":
+                rest = answers + rest
+            else:
+                whole.append(RequestMessage("user", answers))
+        open_calls = {part.id: part for part in rest if isinstance(part, ToolCall)}
+        if rest:
+            whole.append(RequestMessage(message.role, rest))
+    if open_calls:
+        whole.append(RequestMessage("user", tuple(_unanswered(call) for call in open_calls.values())))
+    return tuple(whole)
+
+
+def _unanswered(call: ToolCall) -> ToolResult:
+    return ToolResult(call.id, call.name, NO_RESULT, is_error=True)
+
+
+def open_calls(rows: Sequence[Row]) -> list[ToolCall]:
+    """The calls of the last assistant row that have no result yet."""
+    calls: dict[str, ToolCall] = {}
+    for row in rows:
+        if row.role == "assistant":
+            calls = {part.id: part for part in row.parts if isinstance(part, ToolCall)}
+        for part in row.parts:
+            if isinstance(part, ToolResult):
+                calls.pop(part.call_id, None)
+    return list(calls.values())
+
+
+def tokens_at_most(*texts: str) -> int:
+    """A generous count of tokens, for a hold: the vendor's own count is what is charged."""
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // BYTES_PER_TOKEN + 1
+
+
+def words_of(messages: Iterable[RequestMessage]) -> Iterable[str]:
+    """Everything in the messages that costs tokens, as text."""
+    for message in messages:
+        yield text_of(message.parts)
+        for part in message.parts:
+            match part:
+                case ToolCall():
+                    yield str(part.arguments)
+                case ToolResult():
+                    yield part.text
+                case _ if not isinstance(part, Text):
+                    yield str(part)

@@ -1,0 +1,304 @@
+"""One model call inside a turn: opened with a hold, closed with its message and its charge.
+
+Every function here is one transaction, or part of its caller's. Locks are taken in one order: the
+person's row (the ledger takes it), then the turn, then the thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from billing import ledger
+from billing.errors import PriceUnknown, SpendingRefused
+from billing.models import Hold
+from billing.prices import rates_for
+from billing.pricing import Rates, Usage, price, price_at_most
+from conversations import history
+from conversations.contracts import Model, ProviderError, Reason, Reply, Request
+from conversations.errors import LeaseLost
+from conversations.models import Message, Turn, UserFile
+from conversations.parts import Parts, Text, ToolCall, ToolResult, text_of
+from conversations.threads import tools_of
+
+OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
+OUTPUT_MIN = 1_024  # below this an answer is not worth its input
+STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
+HOLD_FOR = timedelta(minutes=5)  # a step that takes longer settles late, which the ledger allows
+GO_ON = "Go on exactly where you stopped. Repeat nothing."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A model call that may be made, or, with `calls`, one that was made and waits for its tools."""
+
+    turn_id: int
+    thread_id: int
+    chat_id: int
+    user_id: int
+    owner: str
+    number: int
+    model: Model
+    rates: Rates
+    request: Request
+    continues: bool = False  # goes on in the middle of the answer before
+    calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def hold_key(self) -> str:
+        return f"turn:{self.turn_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What follows a step: tools to run, another step, a sentence for the person, or nothing."""
+
+    calls: tuple[ToolCall, ...] = ()
+    next: Step | None = None
+    failure: str = ""
+
+
+def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | None:
+    """Hold what the next model call may cost and gather what it is to read.
+
+    Waiting messages are taken in first. None means no: `turn.failure` then says why.
+    """
+    if turn.steps:
+        take_in(turn, waiting_messages(turn.thread_id))
+    request = _request(turn, model)
+    try:
+        rates = rates_for(model.id)
+        prompt = history.tokens_at_most(
+            request.system, turn.thread.tools, *history.words_of(request.messages)
+        )
+        estimate = price_at_most(prompt, request.output_max, rates)
+        left = _hold(turn, estimate)
+    except (SpendingRefused, PriceUnknown) as refusal:
+        refuse(turn, getattr(refusal, "key", "no_price"))
+        return None
+    output = _affordable_output(left + settings.OVERDRAFT_LIMIT_USD, prompt, rates, request.output_max)
+    if left <= 0:
+        refuse(turn, "used_up")
+        return None
+    number, turn.steps = turn.steps, turn.steps + 1
+    turn.save(update_fields=["steps"])
+    may_call = number + 1 < STEPS_MAX and left >= min(estimate, settings.TURN_CAP_USD) / 2
+    return Step(
+        turn_id=turn.pk,
+        thread_id=turn.thread_id,
+        chat_id=turn.thread.chat_id,
+        user_id=turn.user_id,
+        owner=turn.lease_owner,
+        number=number,
+        model=model,
+        rates=rates,
+        request=Request(
+            request.system, request.messages, request.tools, output, may_call=may_call or number == 0
+        ),
+        continues=continues,
+    )
+
+
+def refuse(turn: Turn, failure: str) -> None:
+    """Note why a turn goes no further; its person is told by the sentence of that key."""
+    turn.failure = failure
+    turn.save(update_fields=["failure"])
+
+
+def _request(turn: Turn, model: Model) -> Request:
+    rows = rows_of(Message.objects.filter(thread_id=turn.thread_id, superseded=False))
+    return Request(
+        system=turn.thread.system,
+        messages=history.to_request_messages(rows),
+        tools=tools_of(turn.thread) if model.tools else (),
+        output_max=min(OUTPUT_MAX, model.output_max),
+    )
+
+
+def rows_of(messages: Any) -> list[history.Row]:
+    """Placed messages in their order, as history reads them."""
+    placed = messages.filter(seq__isnull=False).order_by("seq")
+    return [history.Row(*row) for row in placed.values_list("role", "parts", "reason")]
+
+
+def _hold(turn: Turn, estimate: Decimal) -> Decimal:
+    """Dollars that this step may spend."""
+    if turn.steps == 0:
+        held: Hold = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
+        return held.amount
+    return ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
+
+
+def _affordable_output(budget: Decimal, prompt: int, rates: Rates, wanted: int) -> int:
+    """Tokens of output that the budget pays for, within what is wanted and what is of use."""
+    left = budget - price_at_most(prompt, 0, rates)
+    tokens = int(left * 1_000_000 / rates.tier(prompt).output)
+    return max(min(OUTPUT_MIN, wanted), min(wanted, tokens))
+
+
+def waiting_messages(thread_id: int) -> list[Message]:
+    """What people wrote in a thread and no turn has taken in, oldest first."""
+    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True)
+    return list(waiting.select_related("author").order_by("pk"))
+
+
+def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
+    """Give waiting messages their place behind everything said so far."""
+    if not waiting:
+        return
+    seq = _places(turn.thread_id, len(waiting))
+    for number, message in enumerate(waiting, start=seq):
+        message.seq, message.turn = number, turn
+    if len(waiting) == 1:
+        waiting[0].save(update_fields=["seq", "turn"])
+    else:
+        Message.objects.bulk_update(waiting, ["seq", "turn"])
+
+
+def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:
+    """Add a message behind everything said so far."""
+    seq = _places(thread_id, 1)
+    return Message.objects.create(
+        turn_id=turn_id, thread_id=thread_id, chat_id=chat_id, role=role, parts=parts, seq=seq, **fields
+    )
+
+
+def _places(thread_id: int, count: int) -> int:
+    """Reserve `count` places at the end of a thread and return the first; locks the thread's row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE conversations_thread SET last_seq = last_seq + %s WHERE id = %s RETURNING last_seq",
+            [count, thread_id],
+        )
+        return int(cursor.fetchone()[0]) - count + 1
+
+
+@transaction.atomic
+def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> Closed:
+    """Keep what the model said and charge for it, whole or cut short, in one commit.
+
+    Raises LeaseLost when another process has taken the turn over, and when this very step was closed
+    already (a commit whose answer got lost); nothing is written then, and recovery reads the rows.
+    """
+    usage = _usage(step, reply)
+    cost = price(usage, step.rates) if usage else Decimal(0)
+    if usage:
+        details = {
+            "model": step.model.id,
+            "usage": _plain(usage),
+            "rates": _plain(step.rates.tier(usage.prompt)),
+        }
+        ledger.settle(
+            step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
+        )
+    reason = reply.done.reason if reply.done else None
+    parts = reply.kept()
+    failure = _failure(step, reply, error)
+    turn = fence(step, cost=F("cost") + cost, failure=failure)
+    if Message.objects.filter(turn_id=step.turn_id, step=step.number, role="assistant").exists():
+        raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed")
+    if parts:
+        append(
+            step.turn_id,
+            step.thread_id,
+            step.chat_id,
+            "assistant",
+            parts,
+            step=step.number,
+            reason=reason or "",
+            usage=_plain(usage) if usage else None,
+            cost=cost,
+            superseded=failure == "refused",  # a refused exchange makes the next one refused too
+        )
+    if failure or reason is None:
+        return Closed(failure=failure)
+    if reply.calls:
+        return Closed(calls=tuple(reply.calls))
+    if reason in (Reason.LENGTH, Reason.PAUSE) and parts and not turn.stop_requested:
+        if reason == Reason.LENGTH:
+            append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
+        following = open_step(turn, step.model, continues=True)
+        return Closed(next=following, failure=turn.failure)
+    return Closed()
+
+
+def fence(step: Step, **changes: Any) -> Turn:
+    """The turn's row, locked and changed, if this process still owns it."""
+    mine = Turn.objects.filter(pk=step.turn_id, state=Turn.State.RUNNING, lease_owner=step.owner)
+    if not mine.update(**changes):
+        raise LeaseLost(f"turn {step.turn_id}")
+    return mine.select_related("thread", "thread__chat", "user").get()
+
+
+def _usage(step: Step, reply: Reply) -> Usage | None:
+    """What the call is charged by: the vendor's report, else a count of what was seen, marked as such."""
+    if not reply.began:
+        return None if reply.done is None else reply.usage
+    if reply.done is not None and reply.usage is not None:
+        return reply.usage
+    said = text_of(reply.parts) + reply.open_text + reply.open_thinking
+    output = history.tokens_at_most(said)
+    if reply.usage is not None:
+        known = reply.usage
+        return Usage(
+            known.input,
+            known.cache_read,
+            known.cache_write_5m,
+            known.cache_write_1h,
+            max(known.output, output),
+            known.web_searches,
+            estimated=True,
+        )
+    words = history.words_of(step.request.messages)
+    return Usage(input=history.tokens_at_most(step.request.system, *words), output=output, estimated=True)
+
+
+def _failure(step: Step, reply: Reply, error: ProviderError | None) -> str:
+    if error is not None:
+        return error.key
+    if reply.done is None:
+        return ""  # stopped: whoever stopped it says so
+    if reply.done.reason == Reason.REFUSAL:
+        return "refused"
+    if reply.done.reason == Reason.CONTEXT:
+        return "context"
+    if step.number == 0 and not reply.calls and not text_of(reply.parts).strip():
+        return "" if reply.done.reason == Reason.PAUSE else "empty"
+    return ""
+
+
+def _plain(value: Usage | Any) -> dict[str, Any]:
+    """A frozen record as JSON, decimals as strings: no float comes near money."""
+    fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return {name: str(field) if isinstance(field, Decimal) else field for name, field in fields.items()}
+
+
+@transaction.atomic
+def record_result(
+    step: Step,
+    result: ToolResult,
+    *,
+    cost: Decimal,
+    details: dict[str, Any],
+    files: Sequence[UserFile],
+    last: bool,
+) -> Closed:
+    """Keep what a tool gave and charge for it; behind the last one the next step is opened.
+
+    A completed call is never run or charged again: from this commit on the answer stands.
+    """
+    if cost:
+        key = f"turn:{step.turn_id}:tool:{result.call_id}"
+        ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
+    turn = fence(step, cost=F("cost") + cost)
+    UserFile.objects.bulk_create(files)
+    append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
+    if not last or turn.stop_requested:
+        return Closed()
+    following = open_step(turn, step.model)
+    return Closed(next=following, failure=turn.failure)

@@ -1,0 +1,98 @@
+"""Chats, threads and what people wrote in them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts.models import User
+from conversations.contracts import Tool, ToolSpec
+from conversations.models import Chat, Message, Thread
+from conversations.parts import Parts
+
+
+def sync_chat(*, telegram_id: int, kind: str, title: str) -> Chat:
+    """The chat's row, made or brought up to date. A chat that speaks to us is alive."""
+    chat = Chat.objects.filter(telegram_id=telegram_id).first()
+    if chat is None:
+        chat, _ = Chat.objects.get_or_create(telegram_id=telegram_id, defaults={"kind": kind, "title": title})
+    if (chat.kind, chat.title, chat.dead_at) != (kind, title, None):
+        chat.kind, chat.title, chat.dead_at = kind, title, None
+        chat.save(update_fields=["kind", "title", "dead_at"])
+    return chat
+
+
+def set_chat_dead(chat_id: int) -> None:
+    """Nothing can be sent there any more: the chat was deleted, or the bot was thrown out or blocked."""
+    Chat.objects.filter(pk=chat_id, dead_at__isnull=True).update(dead_at=timezone.now())
+
+
+def current_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
+    """The thread that new messages of this lane belong to, locked; started if there is none.
+
+    Call inside a transaction that already holds the person's row.
+    """
+    lane = Thread.objects.filter(chat=chat, topic=topic, is_current=True)
+    thread = lane.select_for_update().first()
+    if thread is None:
+        started = _new_thread(chat, topic, user, tools)
+        Thread.objects.bulk_create([started], ignore_conflicts=True)  # two first messages, one thread
+        thread = lane.select_for_update().get()
+    return thread
+
+
+@transaction.atomic
+def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
+    """/new: the lane's old thread keeps everything and steps aside for a fresh one."""
+    User.objects.select_for_update().get(pk=user.pk)
+    lane = Thread.objects.select_for_update().filter(chat=chat, topic=topic, is_current=True)
+    lane.update(is_current=False)
+    thread = _new_thread(chat, topic, user, tools)
+    thread.save()
+    return thread
+
+
+def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
+    specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
+    system = render_to_string(
+        "prompts/system.md", {"today": timezone.now().date(), "instructions": user.instructions}
+    )
+    return Thread(chat=chat, topic=topic, system=system.strip(), tools=json.dumps(specs, ensure_ascii=False))
+
+
+def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
+    """The tools as they were written down when the thread began."""
+    return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
+
+
+def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts]]) -> int:
+    """Store what a person wrote, each message by its Telegram id; they wait until a turn takes them in.
+
+    Returns how many were new: one that Telegram delivered twice is stored once.
+    """
+    numbers = [number for number, _ in messages]
+    known = set(
+        Message.objects.filter(chat_id=thread.chat_id, telegram_id__in=numbers).values_list(
+            "telegram_id", flat=True
+        )
+    )
+    rows = [
+        Message(
+            thread=thread, chat_id=thread.chat_id, author=author, role="user", telegram_id=number, parts=parts
+        )
+        for number, parts in messages
+        if number not in known
+    ]
+    Message.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def day_changed(last: date | None, today: date) -> str | None:
+    """The words that tell a model of a new day, when the thread's last message is of another one."""
+    if last is None or last == today:
+        return None
+    return f"Today is {today:%A, %d %B %Y}."

@@ -1,0 +1,211 @@
+"""The promise to answer: claimed, kept alive, taken over after a crash, finished."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from accounts.models import User
+from billing import ledger
+from conversations import history
+from conversations.contracts import Model, Reason
+from conversations.errors import LeaseLost, NotARetry
+from conversations.models import Message, Thread, Turn
+from conversations.parts import Text
+from conversations.steps import Step, append, open_step, refuse, rows_of, take_in, waiting_messages
+from conversations.threads import day_changed
+
+LEASE = timedelta(
+    seconds=25
+)  # renewed every 10 s; with recovery every 30 s a dead turn is taken up within 60
+ATTEMPTS_MAX = 3  # processes that may try one turn
+AGE_MAX = timedelta(minutes=15)  # an older question is not answered unasked: the person has moved on
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A turn this process may work on, and where to begin.
+
+    `step` is None when nothing is left to ask: what `rows` say, or `turn.failure`, is only to be told.
+    """
+
+    turn: Turn  # with thread, thread.chat and user at hand
+    step: Step | None
+    rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
+
+
+def claim_turn(thread: Thread, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
+    """Take the waiting messages of a thread into a new turn; None when there is nothing to do here.
+
+    Call inside a transaction that holds the person's row and the thread's.
+    """
+    if Turn.objects.filter(thread=thread, state=Turn.State.RUNNING).exists():
+        return None  # its next step takes them in, or its end does
+    waiting = waiting_messages(thread.pk)
+    if not waiting:
+        return None
+    user = _payer(waiting)
+    turn = _new_turn(thread, user, owner, models)
+    last = Message.objects.filter(thread=thread, seq__isnull=False).aggregate(last=Max("created_at"))["last"]
+    take_in(turn, waiting)
+    today = waiting[-1].created_at.date()
+    if news := day_changed(last.date() if last else None, today):
+        append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
+    return Claim(turn, open_step(turn, models[turn.model]))
+
+
+@transaction.atomic
+def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
+    """After a turn has ended: what arrived meanwhile starts the next one."""
+    waiting = waiting_messages(thread_id)
+    if not waiting:
+        return None
+    User.objects.select_for_update().get(pk=_payer(waiting).pk)
+    thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
+    return claim_turn(thread, owner=owner, models=models)
+
+
+def _payer(waiting: Sequence[Message]) -> User:
+    """Who asked last, and pays."""
+    user = waiting[-1].author
+    assert user is not None, "a person's message has its author"
+    return user
+
+
+def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model]) -> Turn:
+    model = user.model if user.model in models else settings.DEFAULT_MODEL
+    return Turn.objects.create(
+        thread=thread, user=user, model=model, lease_owner=owner, lease_until=Now() + LEASE
+    )
+
+
+@transaction.atomic
+def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
+    """Take over a turn whose process is gone; None when somebody else was quicker.
+
+    What was said and paid for stands. Too many attempts or too long ago: the person gets a sentence.
+    """
+    overdue = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_until__lt=Now())
+    payer = overdue.values_list("user_id", flat=True).first()
+    if payer is None:
+        return None
+    User.objects.select_for_update().get(pk=payer)
+    if not overdue.update(lease_owner=owner, lease_until=Now() + LEASE):
+        return None
+    turn = Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
+    turn.attempts += 1
+    turn.save(update_fields=["attempts"])
+    rows = tuple(rows_of(Message.objects.filter(turn=turn, superseded=False)))
+    told = Turn.objects.filter(pk=turn_id, created_at__lt=Now() - AGE_MAX).exists()
+    if turn.failure or turn.stop_requested or _complete(rows):
+        return Claim(turn, None, rows)
+    model = models.get(turn.model)
+    if told or turn.attempts > ATTEMPTS_MAX or model is None:
+        refuse(turn, "interrupted")
+        return Claim(turn, None, rows)
+    calls = tuple(history.open_calls(rows))
+    step = open_step(turn, model)
+    return Claim(turn, replace(step, calls=calls) if step else None, rows)
+
+
+def _complete(rows: Sequence[history.Row]) -> bool:
+    """Did the model finish? The rows of a turn then end with its last words."""
+    return bool(rows) and rows[-1].role == "assistant" and rows[-1].reason == Reason.END
+
+
+def overdue_turns() -> list[int]:
+    """Turns whose process is gone, oldest first."""
+    overdue = Turn.objects.filter(state=Turn.State.RUNNING, lease_until__lt=Now())
+    return list(overdue.order_by("pk").values_list("pk", flat=True))
+
+
+def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+    """Stay the owner of these turns. Returns those that were lost and those a person wants stopped."""
+    mine = Turn.objects.filter(pk__in=turn_ids, state=Turn.State.RUNNING, lease_owner=owner)
+    mine.update(lease_until=Now() + LEASE)
+    stops = dict(mine.values_list("pk", "stop_requested"))
+    return set(turn_ids) - stops.keys(), {turn for turn, stop in stops.items() if stop}
+
+
+def release_leases(owner: str) -> None:
+    """Going down in good order: whoever comes next may take these turns up at once, and we may not any more."""
+    Turn.objects.filter(state=Turn.State.RUNNING, lease_owner=owner).update(lease_owner="", lease_until=Now())
+
+
+def request_stop(*, chat_telegram_id: int, topic: int | None = None, user_id: int | None = None) -> list[int]:
+    """Mark the running turns of a lane as to be stopped; returns them. Their owners see it."""
+    running = Turn.objects.filter(
+        state=Turn.State.RUNNING, thread__chat__telegram_id=chat_telegram_id, thread__topic=topic
+    )
+    if user_id is not None:
+        running = running.filter(user_id=user_id)
+    turns = list(running.values_list("pk", flat=True))
+    Turn.objects.filter(pk__in=turns).update(stop_requested=True)
+    return turns
+
+
+def record_sent(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> None:
+    """Remember which Telegram messages carry the answer so far. Raises LeaseLost."""
+    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
+    if not mine.update(sent=list(sent)):
+        raise LeaseLost(f"turn {turn_id}")
+
+
+def fail_turn(turn_id: int, *, owner: str, failure: str) -> None:
+    """Note what the person is to be told; the turn ends when they were. Raises LeaseLost."""
+    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
+    if not mine.update(failure=failure):
+        raise LeaseLost(f"turn {turn_id}")
+
+
+@transaction.atomic
+def finish_turn(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> bool:
+    """The person has been told: the hold goes back, the turn ends. True when more is waiting. Raises LeaseLost."""
+    ledger.release(f"turn:{turn_id}")
+    turn = (
+        Turn.objects.select_for_update()
+        .filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
+        .first()
+    )
+    if turn is None:
+        raise LeaseLost(f"turn {turn_id}")
+    turn.state = _end_state(turn)
+    turn.finished_at = Now()
+    turn.sent = list(sent)
+    turn.save(update_fields=["state", "finished_at", "sent"])
+    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
+
+
+def _end_state(turn: Turn) -> str:
+    if turn.failure == "interrupted":
+        return Turn.State.INTERRUPTED
+    if turn.failure:
+        return Turn.State.FAILED
+    return Turn.State.STOPPED if turn.stop_requested else Turn.State.DONE
+
+
+@transaction.atomic
+def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, Model]) -> Claim:
+    """Ask again where a turn broke off: completed steps stand, words that were cut are superseded.
+
+    Raises NotARetry when the turn is not the person's, not the last of its thread, or was answered.
+    """
+    User.objects.select_for_update().get(pk=user_id)
+    old = (
+        Turn.objects.filter(pk=turn_id, user_id=user_id)
+        .select_related("thread", "thread__chat", "user")
+        .first()
+    )
+    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE):
+        raise NotARetry(f"turn {turn_id}")
+    thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
+    if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
+        raise NotARetry(f"turn {turn_id} is not the last")
+    old.messages.filter(role="assistant", reason="").update(superseded=True)
+    turn = _new_turn(thread, old.user, owner, models)
+    take_in(turn, waiting_messages(thread.pk))
+    return Claim(turn, open_step(turn, models[turn.model]))

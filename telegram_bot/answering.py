@@ -1,0 +1,222 @@
+"""Answers under way in this process: begun, stopped, taken over after a crash, brought to the person."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+
+import structlog
+from aiogram import Bot
+
+from accounts.services import language_of, set_unreachable
+from config.aio import in_db
+from conversations import turns
+from conversations.errors import LeaseLost
+from conversations.files import ThreadFiles
+from conversations.loop import Failed, run_turn
+from conversations.threads import set_chat_dead
+from conversations.turns import Claim
+from telegram_bot import keyboards, services
+from telegram_bot.draft import Draft, Words
+from telegram_bot.gate import Gate
+from telegram_bot.intake import Inbound
+from telegram_bot.outgoing import Destination, Unreachable
+from config.patience import patiently
+from telegram_bot.services import Desk
+from telegram_bot.texts import failure as failure_words
+from telegram_bot.texts import say
+
+log = structlog.get_logger(__name__)
+
+RENEW_SECONDS = 10.0
+RECOVER_SECONDS = 30.0
+DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
+# A second try at the same question may end otherwise; for the rest a button would only disappoint.
+RETRYABLE = frozenset(
+    {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
+    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price"}
+)
+
+
+def new_owner() -> str:
+    """This process's name on its leases; a restart is somebody else."""
+    return secrets.token_hex(8)
+
+
+class Answers:
+    """The turns this process owns. Its tasks are only the work; what was promised stands in the rows."""
+
+    def __init__(self, bot: Bot, gate: Gate, desk: Desk) -> None:
+        self._bot, self._gate, self._desk = bot, gate, desk
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
+        self._streams: dict[int, asyncio.Task[str]] = {}  # turn → what Stop cancels
+
+    async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
+        """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
+        claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+        if claim is not None:
+            self.begin(claim)
+
+    def begin(self, claim: Claim) -> None:
+        thread = claim.turn.thread_id
+        task = asyncio.create_task(self._answer_all(claim))
+        self._tasks[thread] = task
+        task.add_done_callback(lambda done: self._forget(thread, done))
+
+    def _forget(self, thread: int, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(thread) is task:
+            del self._tasks[thread]
+        if not task.cancelled() and (error := task.exception()):
+            log.error("answer.lost", thread=thread, exc_info=error)  # recovery takes the turn up
+
+    async def _answer_all(self, claim: Claim | None) -> None:
+        """Answer one turn, then whatever was written meanwhile."""
+        while claim is not None:
+            thread = claim.turn.thread_id
+            try:
+                waiting = await self._answer(claim)
+            except LeaseLost:
+                log.warning("turn.lease_lost", turn=claim.turn.pk)
+                return
+            claim = None
+            if waiting:
+                claim = await patiently(turns.claim_next)(
+                    thread, owner=self._desk.owner, models=self._desk.models
+                )
+
+    async def _answer(self, claim: Claim) -> bool:
+        """Bring one turn to its end and tell the person. True when more is waiting. Raises LeaseLost."""
+        turn, began = claim.turn, time.monotonic()
+        draft = self._draft(claim)
+        draft.replay(claim.rows)
+        stream = asyncio.create_task(self._follow(claim, draft))
+        self._streams[turn.pk] = stream
+        try:
+            await asyncio.wait({stream})
+            failure = await self._outcome(claim, stream)
+            sent = await draft.finish(self._last_words(claim, failure, draft, stopped=stream.cancelled()))
+        except Unreachable as gone:
+            await self._mark_unreachable(claim, gone)
+            sent, failure = draft.sent, "unreachable"
+        finally:
+            draft.abandon()
+            stream.cancel()
+            self._streams.pop(turn.pk, None)
+        waiting = await patiently(turns.finish_turn)(turn.pk, owner=self._desk.owner, sent=sent)
+        log.info(
+            "turn.ended",
+            turn=turn.pk,
+            model=turn.model,
+            failure=failure,
+            seconds=round(time.monotonic() - began, 3),
+        )
+        return waiting
+
+    def _draft(self, claim: Claim) -> Draft:
+        turn, owner = claim.turn, self._desk.owner
+        files = ThreadFiles(turn.thread_id)
+
+        async def keep(sent: list[list[int]]) -> None:
+            await patiently(turns.record_sent)(turn.pk, owner=owner, sent=sent)
+
+        to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic)
+        number = turn.pk % DRAFT_NUMBERS + 1
+        live = claim.step is not None
+        return Draft(to, self._gate, number=number, live=live, sent=turn.sent, read=files.read, keep=keep)
+
+    async def _follow(self, claim: Claim, draft: Draft) -> str:
+        """Show a turn's events as they come; returns its failure, or nothing. Stop cancels this."""
+        failure = claim.turn.failure
+        language = language_of(claim.turn.user)
+        async with aclosing(run_turn(claim.step, self._desk.tools, language)) as events:
+            async for event in events:
+                if isinstance(event, Failed):
+                    failure = event.key
+                else:
+                    draft.show(event)
+        return failure
+
+    async def _outcome(self, claim: Claim, stream: "asyncio.Task[str]") -> str:
+        """The failure's key, or nothing; a crash of ours becomes a sentence too."""
+        if stream.cancelled():
+            return ""
+        try:
+            return stream.result()
+        except (LeaseLost, Unreachable):
+            raise
+        except Exception:
+            log.exception("turn.crashed", turn=claim.turn.pk)
+            await patiently(turns.fail_turn)(claim.turn.pk, owner=self._desk.owner, failure="crashed")
+            return "crashed"
+
+    def _last_words(self, claim: Claim, failure: str, draft: Draft, *, stopped: bool) -> Words | None:
+        """The sentence below the answer, where there is one to say."""
+        language = language_of(claim.turn.user)
+        if failure:
+            button = keyboards.retry(claim.turn.pk, say("retry", language)) if failure in RETRYABLE else None
+            return Words(failure_words(failure, language), button)
+        if draft.is_empty:
+            return Words(
+                say("stopped", language) if stopped or claim.turn.stop_requested else say("empty", language)
+            )
+        return None
+
+    async def _mark_unreachable(self, claim: Claim, gone: Unreachable) -> None:
+        log.info("chat.unreachable", turn=claim.turn.pk, reason=str(gone))
+        chat = claim.turn.thread.chat
+        await patiently(set_chat_dead)(chat.pk)
+        if chat.kind == "private":
+            await patiently(set_unreachable)(claim.turn.user_id)
+        await patiently(turns.fail_turn)(claim.turn.pk, owner=self._desk.owner, failure="unreachable")
+
+    # Stop, retry, recovery -----------------------------------------------------------------------
+
+    async def stop(self, chat_id: int, topic: int | None = None) -> bool:
+        """Stop what is being answered in a lane. What was said is kept and charged. False when nothing was."""
+        stopping = await in_db(turns.request_stop)(chat_telegram_id=chat_id, topic=topic)
+        self._cancel(stopping)
+        return bool(stopping)
+
+    def _cancel(self, turn_ids: Sequence[int] | set[int]) -> None:
+        for turn in turn_ids:
+            if stream := self._streams.get(turn):
+                stream.cancel()
+
+    async def retry(self, turn_id: int, user_id: int) -> None:
+        """Ask a broken-off turn again. Raises NotARetry."""
+        claim = await in_db(turns.retry_turn)(
+            turn_id, user_id=user_id, owner=self._desk.owner, models=self._desk.models
+        )
+        self.begin(claim)
+
+    async def recover(self) -> int:
+        """Take up turns whose process is gone; returns how many."""
+        taken = 0
+        for turn in await in_db(turns.overdue_turns)():
+            if turn in self._streams:
+                continue  # ours: the database was away and the lease with it
+            claim = await in_db(turns.resume_turn)(turn, owner=self._desk.owner, models=self._desk.models)
+            if claim is not None:
+                log.info("turn.taken_up", turn=turn, attempt=claim.turn.attempts)
+                self.begin(claim)
+                taken += 1
+        return taken
+
+    async def renew(self) -> None:
+        """Stay the owner of what is under way, and see what another process was asked to stop."""
+        if not self._streams:
+            return
+        lost, stops = await in_db(turns.renew_leases)(self._desk.owner, list(self._streams))
+        for turn in lost:
+            log.warning("turn.lease_lost", turn=turn)
+        self._cancel(lost | stops)
+
+    async def drain(self, seconds: float) -> None:
+        """Going down: let what is nearly done be done, give up the rest to whoever comes next."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks.values()), timeout=seconds)
+        await in_db(turns.release_leases)(self._desk.owner)
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,76 @@
+"""One burst, one turn: the pieces of a paste belong together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from telegram_bot.intake import Inbound
+
+QUIET_SECONDS = 0.1  # what a person sends in one go arrives closer together than this
+PASTE_SECONDS = 0.6  # pieces of a long paste come one by one
+BURST_SECONDS_MAX = 5.0  # nobody waits longer than this for their burst to end
+
+
+@dataclass(slots=True)
+class Burst:
+    """Messages of one lane that arrived together, and the updates that brought them."""
+
+    inbounds: list[Inbound] = field(default_factory=list)
+    update_ids: list[int] = field(default_factory=list)
+    began: float = 0.0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Bursts:
+    """Gathers each lane's messages until it is quiet, then hands them over as one, in order.
+
+    Only a hint in memory: the updates are in the inbox until the burst's own transaction handles them.
+    """
+
+    def __init__(self, hand_over: Callable[[list[Inbound], list[int]], Awaitable[None]]) -> None:
+        self._hand_over = hand_over
+        self._open: dict[tuple[int, int | None, int], Burst] = {}
+        self._busy: dict[int, asyncio.Task[None]] = {}  # chat → its last handing over
+
+    def add(self, inbound: Inbound, update_id: int) -> None:
+        """Put a message to its burst; it is handed over when nothing more follows."""
+        loop = asyncio.get_running_loop()
+        # Who asks pays, so two people's messages in one topic are two bursts.
+        key = (inbound.chat_id, inbound.topic, inbound.sender.telegram_id)
+        burst = self._open.setdefault(key, Burst(began=loop.time()))
+        burst.inbounds.append(inbound)
+        burst.update_ids.append(update_id)
+        if burst.timer is not None:
+            burst.timer.cancel()
+        quiet = PASTE_SECONDS if inbound.near_limit else QUIET_SECONDS
+        ends = min(loop.time() + quiet, burst.began + BURST_SECONDS_MAX)
+        burst.timer = loop.call_at(ends, self._close, key)
+
+    async def settle(self, chat_id: int) -> None:
+        """Hand over what a chat has open, and wait until it is stored: a command must not overtake it."""
+        for key in [key for key in self._open if key[0] == chat_id]:
+            self._close(key)
+        if chat_id in self._busy:
+            await self._busy[chat_id]
+
+    async def settle_all(self) -> None:
+        for chat_id in {key[0] for key in self._open} | set(self._busy):
+            await self.settle(chat_id)
+
+    def _close(self, key: tuple[int, int | None, int]) -> None:
+        burst = self._open.pop(key)
+        if burst.timer is not None:
+            burst.timer.cancel()
+        chat_id = key[0]
+        task = asyncio.create_task(self._in_order(burst, self._busy.get(chat_id)))
+        self._busy[chat_id] = task
+        task.add_done_callback(lambda done: self._forget(chat_id, done))
+
+    async def _in_order(self, burst: Burst, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        await self._hand_over(burst.inbounds, burst.update_ids)
+
+    def _forget(self, chat_id: int, task: asyncio.Task[None]) -> None:
+        if self._busy.get(chat_id) is task:
+            del self._busy[chat_id]

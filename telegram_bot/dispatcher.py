@@ -1,0 +1,98 @@
+"""The composition root: the bot, its handlers and what they are handed."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.types import BotCommand
+from django.conf import settings
+from django.utils import translation
+
+from config.patience import patiently
+from conversations.providers import available
+from telegram_bot import services
+from telegram_bot.answering import Answers, new_owner
+from telegram_bot.bursts import Bursts
+from telegram_bot.gate import Gate
+from telegram_bot.handlers import chat, commands
+from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
+from telegram_bot.intake import Inbound
+from telegram_bot.outgoing import Destination, Unreachable
+from telegram_bot.services import Desk
+from telegram_bot.texts import say
+from tools.catalog import tools
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The parts of a running bot that live as long as its process."""
+
+    bot: Bot
+    gate: Gate
+    desk: Desk
+    answers: Answers
+    bursts: Bursts
+    inbox: Inbox
+
+
+def build() -> Roles:
+    """Put the bot together from the settings."""
+    gate = Gate()
+    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
+    session.middleware(gate)
+    bot = Bot(settings.TELEGRAM_BOT_TOKEN, session=session)
+    desk = Desk(new_owner(), available(), tools())
+    answers = Answers(bot, gate, desk)
+
+    async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
+        await receive(roles, inbounds, update_ids)
+
+    bursts = Bursts(hand_over)
+    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
+    dispatcher.include_routers(commands.router, chat.router)
+    roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts))
+    return roles
+
+
+async def receive(roles: Roles, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
+    """Bring a burst into its conversation: three tries, then its updates are dead and the person is told."""
+    for tries in range(1, TRIES_MAX + 1):
+        try:
+            await roles.answers.receive(inbounds, update_ids)
+        except Exception as error:
+            log.exception("burst.failed", updates=len(update_ids), tries=tries)
+            if tries == TRIES_MAX:
+                await patiently(services.mark_dead)(
+                    update_ids, attempts=tries, error=f"{type(error).__name__}: {error}"
+                )
+                await _apologise(roles.bot, inbounds[-1])
+            else:
+                await asyncio.sleep(TRY_PAUSES[tries - 1])
+        else:
+            break
+    roles.inbox.burst_handled(update_ids)
+
+
+async def _apologise(bot: Bot, inbound: Inbound) -> None:
+    to = Destination(bot, inbound.chat_id, inbound.topic)
+    try:
+        await to.say(say("failure", inbound.sender.telegram_language.split("-")[0] or "en", key="crashed"))
+    except Unreachable:
+        return
+
+
+async def set_menu(bot: Bot) -> None:
+    """The commands menu, in every language the bot speaks."""
+    for code, _ in settings.LANGUAGES:
+        with translation.override(code):
+            menu = [
+                BotCommand(command=entry.command, description=str(entry.description))
+                for entry in commands.MENU
+            ]
+        await bot.set_my_commands(menu, language_code=None if code == settings.LANGUAGE_CODE else code)

@@ -1,0 +1,234 @@
+"""The reply as a person sees it grow, and then the messages that stay."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from aiogram.types import InlineKeyboardMarkup, MessageEntity
+
+from conversations.contracts import TextDelta
+from conversations.history import Row
+from conversations.loop import FileReady, StepBegan, ToolBegan, ToolEnded, TurnEvent
+from conversations.parts import File, Text, ToolResult
+from telegram_bot.gate import Gate
+from telegram_bot.outgoing import Destination, entities_of
+from telegram_bot.rendering import preview, split
+
+FRAME_SECONDS = 1.0  # faster was answered with bans in production
+LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
+KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
+PREVIEW_UNITS = 3800  # of 4096: the rest is for the labels of running tools
+FOREVER = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence of our own below the answer."""
+
+    text: str
+    keyboard: InlineKeyboardMarkup | None = None
+
+
+Unit = str | File | Words  # a str is a finished piece of the model's Markdown
+
+
+class Draft:
+    """One turn's way to its chat. A single task sends everything, so that order is never in question.
+
+    `sent` lists what an earlier process has delivered: the same messages come in the same order again
+    and are passed over. `keep` stores the list after each delivery but the last, which the turn's end stores.
+    """
+
+    def __init__(
+        self,
+        to: Destination,
+        gate: Gate,
+        *,
+        number: int,
+        live: bool,
+        sent: Sequence[list[int]],
+        read: Callable[[str], Awaitable[tuple[File, bytes]]],
+        keep: Callable[[list[list[int]]], Awaitable[None]],
+    ) -> None:
+        self._to, self._gate, self._number, self._live = to, gate, number, live
+        self._read, self._keep = read, keep
+        self.sent = list(sent)
+        self._passed = 0  # units met so far, delivered or not
+        self._source = ""  # the open end of the answer, still growing
+        self._gap = False  # a new step's first words stand in a paragraph of their own
+        self._units: deque[Unit] = deque()
+        self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
+        self._closing = False
+        self._dirty = live  # the first frame goes out at once: "Thinking…"
+        self._shown: tuple[str, list[MessageEntity]] | None = None
+        self._shown_at = 0.0
+        self._next_frame = 0.0
+        self._wake = asyncio.Event()
+        self._task = asyncio.create_task(self._send_all())
+
+    # What happens in the turn ------------------------------------------------------------------
+
+    def replay(self, rows: Sequence[Row]) -> None:
+        """Bring the draft to where an earlier process had it: the rows of its turn, in order."""
+        reason = "none"
+        for row in rows:
+            if row.role == "assistant":
+                self._gap = bool(self._source) and reason not in ("length", "pause")
+                reason = row.reason
+            for part in row.parts:
+                if isinstance(part, Text) and row.role == "assistant":
+                    self._grow(part.text)
+                elif isinstance(part, ToolResult):
+                    for file in part.files:
+                        self.show(FileReady(file))
+
+    def show(self, event: TurnEvent) -> None:
+        """Take in one event of the turn. Raises Unreachable once nothing can be sent there any more."""
+        if self._task.done():
+            self._task.result()
+        match event:
+            case TextDelta():
+                self._grow(event.text)
+            case StepBegan():
+                self._gap = bool(self._source) and not event.continues
+            case ToolBegan():
+                self._tools[event.call_id] = (f"{event.tool.icon} {event.tool.label}…", time.monotonic())
+                self._touch()
+            case ToolEnded():
+                self._tools.pop(event.call_id, None)
+                self._touch()
+            case FileReady():
+                self._close_source()
+                self._units.append(event.file)
+                self._wake.set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Has the person got nothing of this turn, and is nothing on its way?"""
+        return not (self._passed or self._units or self._source.strip())
+
+    async def finish(self, words: Words | None = None) -> list[list[int]]:
+        """Send what is left, and a last sentence if there is one; returns all message ids by unit."""
+        self._tools.clear()
+        self._close_source()
+        if words is not None:
+            self._units.append(words)
+        self._closing = True
+        self._wake.set()
+        await self._task
+        return self.sent
+
+    def abandon(self) -> None:
+        """Somebody else answers: say nothing more."""
+        self._task.cancel()
+
+    def _grow(self, text: str) -> None:
+        if not self._source.strip() and not self._units:
+            self._next_frame = 0.0  # the first words do not wait behind "Thinking…"
+        if self._gap and text.strip():
+            self._source += "\n\n"
+            self._gap = False
+        self._source += text
+        self._touch()
+
+    def _close_source(self) -> None:
+        if self._source.strip():
+            self._units.append(self._source)
+        self._source, self._gap = "", False
+
+    def _touch(self) -> None:
+        if not self._dirty:  # woken once a frame, not once a token
+            self._dirty = True
+            self._wake.set()
+
+    # The one task that sends -------------------------------------------------------------------
+
+    async def _send_all(self) -> None:
+        while True:
+            self._wake.clear()
+            while self._units:
+                await self._deliver(self._units.popleft())
+            if self._closing:
+                return
+            if not self._units:
+                await self._frame_if_due()
+                await self._pause()
+
+    async def _deliver(self, unit: Unit) -> None:
+        if isinstance(unit, str):
+            parts = split(unit)
+            for part in parts:
+                await self._once(partial(self._to.text, part), more=part is not parts[-1])
+        elif isinstance(unit, File):
+            await self._once(partial(self._file, unit))
+        else:
+            await self._once(partial(self._to.say, unit.text, keyboard=unit.keyboard))
+        self._shown = None  # a message that stays takes the draft's place
+
+    async def _once(self, send: Callable[[], Awaitable[list[int]]], *, more: bool = False) -> None:
+        """Deliver one message of the answer, unless an earlier process has, and remember it."""
+        self._passed += 1
+        if self._passed <= len(self.sent):
+            return
+        self.sent.append(await send())
+        if more or self._units or not self._closing:
+            await self._keep(self.sent)
+
+    async def _file(self, file: File) -> list[int]:
+        _, content = await self._read(file.id)
+        return [await self._to.file(file.name, file.mime, content)]
+
+    async def _frame_if_due(self) -> None:
+        now = time.monotonic()
+        fading = self._shown is not None and now - self._shown_at >= KEEP_ALIVE_SECONDS
+        if not self._live or not (fading or (self._dirty and now >= self._next_frame)):
+            return
+        self._dirty = False
+        frame = self._frame(now)
+        if frame == self._shown and not fading:
+            return
+        if await self._to.frame(self._number, *frame):
+            self._shown, self._shown_at = frame, time.monotonic()
+        else:
+            self._dirty = True
+        self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, FRAME_SECONDS)
+
+    def _frame(self, now: float) -> tuple[str, list[MessageEntity]]:
+        """The draft as it should look: the answer so far and, apart from it, what the tools are doing."""
+        rendered = preview(self._source, PREVIEW_UNITS)
+        text = rendered.text if rendered else ""
+        entities = entities_of(rendered) if rendered else []
+        labels = [
+            f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label
+            for label, since in self._tools.values()
+        ]
+        if labels:
+            text += "\n\n" if text else ""
+            start = len(text.encode("utf-16-le")) // 2
+            doing = "\n".join(labels)
+            text += doing
+            entities.append(
+                MessageEntity(type="italic", offset=start, length=len(doing.encode("utf-16-le")) // 2)
+            )
+        return text, entities
+
+    async def _pause(self) -> None:
+        """Wait for news, for the next frame's time, or until the draft would fade."""
+        now = time.monotonic()
+        if self._dirty and self._live:
+            seconds = self._next_frame - now
+        elif self._tools:
+            self._dirty = True
+            seconds = LABEL_SECONDS
+            self._next_frame = now + LABEL_SECONDS
+        else:
+            seconds = self._shown_at + KEEP_ALIVE_SECONDS - now if self._shown else FOREVER
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass

@@ -1,0 +1,68 @@
+"""One gate per chat: after a 429 nothing is sent to that chat, by any path, until Telegram's time is up."""
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import Any
+
+import structlog
+from aiogram import Bot
+from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
+from aiogram.exceptions import TelegramRetryAfter
+from aiogram.methods import Response, SendChatAction, SendMessageDraft, TelegramMethod
+from aiogram.methods.base import TelegramType
+
+log = structlog.get_logger(__name__)
+
+SLOW_FRAMES = 10  # after a ban so many frames go at half the pace
+# Worth nothing later: inside a ban they are left out, all else waits its time.
+FLEETING = (SendMessageDraft, SendChatAction)
+
+
+class Banned(Exception):
+    """A frame was left out because its chat may not be written to yet; `seconds` are left."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Gate(BaseRequestMiddleware):
+    """Stands before every request of the bot's session."""
+
+    def __init__(self) -> None:
+        self._until: dict[int | str, float] = {}  # chat → time.monotonic() when it opens again
+        self._slow: defaultdict[int | str, int] = defaultdict(int)
+
+    async def __call__(
+        self,
+        make_request: NextRequestMiddlewareType[TelegramType],
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+    ) -> Response[TelegramType]:
+        chat: Any = getattr(method, "chat_id", None)
+        while True:
+            left = self._until.get(chat, 0.0) - time.monotonic()
+            if chat is not None and left > 0:
+                if isinstance(method, FLEETING):
+                    raise Banned(left)
+                await asyncio.sleep(left)
+                continue
+            self._until.pop(chat, None)
+            try:
+                return await make_request(bot, method)
+            except TelegramRetryAfter as ban:
+                if chat is None:
+                    await asyncio.sleep(ban.retry_after)
+                    continue
+                log.warning("telegram.banned", chat=chat, seconds=ban.retry_after)
+                self._until[chat] = time.monotonic() + ban.retry_after
+                self._slow[chat] = SLOW_FRAMES
+
+    def pace(self, chat: int, seconds: float) -> float:
+        """The pause before a chat's next frame: the usual one, doubled for a while after a ban."""
+        if not self._slow[chat]:
+            del self._slow[chat]
+            return seconds
+        self._slow[chat] -= 1
+        return 2 * seconds

@@ -1,0 +1,66 @@
+"""What people write."""
+
+from aiogram import Bot, F, Router
+from aiogram.enums import ChatType
+from aiogram.types import ChatMemberUpdated, Message, MessageGenerationStopped
+
+from accounts.services import set_unreachable_by_telegram
+from config.aio import in_db
+from telegram_bot.answering import Answers
+from telegram_bot.bursts import Bursts
+from telegram_bot.handlers import reply
+from telegram_bot.inbox import LATER
+from telegram_bot.intake import TEXT_MAX, to_inbound, topic_of
+
+router = Router(name="chat")
+
+# Kinds of a person's message that are not read yet. Notices about the chat are no messages of anybody.
+KINDS_LATER = frozenset(
+    {
+        "photo", "document", "voice", "audio", "video", "video_note", "sticker", "animation", "contact", "location",
+        "venue", "poll", "dice", "story", "paid_media", "game", "checklist", "rich_message", "unknown",
+    }
+)  # fmt: skip
+
+
+@router.message(F.chat.type == ChatType.PRIVATE, F.text)
+async def on_message(message: Message, bursts: Bursts, update_id: int) -> object:
+    """A text: into its burst, which becomes a turn."""
+    inbound = to_inbound(message)
+    if inbound is None:
+        return None
+    if len(message.text or "") > TEXT_MAX:
+        await reply(message, "too_long")
+        return None
+    bursts.add(inbound, update_id)
+    return LATER
+
+
+@router.message(F.chat.type == ChatType.PRIVATE, F.content_type.in_(KINDS_LATER))
+async def on_other_kind(message: Message) -> None:
+    """Pictures, voice and the rest come with a later issue; until then one polite sentence."""
+    if message.from_user is not None:
+        await reply(message, "not_yet")
+
+
+@router.message(F.chat.type.in_({ChatType.GROUP, ChatType.SUPERGROUP}))
+async def on_group_message(message: Message, bot: Bot) -> None:
+    """Groups come later: whoever speaks to the bot there gets one sentence."""
+    me = await bot.me()
+    text = message.text or message.caption or ""
+    answered = message.reply_to_message and message.reply_to_message.from_user
+    if f"@{me.username}" in text or (answered and answered.id == me.id):
+        await reply(message, "groups_later")
+
+
+@router.stopped_message_generation()
+async def on_stop_button(stopped: MessageGenerationStopped, answers: Answers) -> None:
+    """Telegram's own Stop button under a draft."""
+    await answers.stop(stopped.chat.id, stopped.message_thread_id)
+
+
+@router.my_chat_member(F.chat.type == ChatType.PRIVATE)
+async def on_membership(change: ChatMemberUpdated) -> None:
+    """A person blocked the bot, or let it in again (writing to it does the rest)."""
+    if change.new_chat_member.status == "kicked":
+        await in_db(set_unreachable_by_telegram)(change.from_user.id)

@@ -1,0 +1,103 @@
+"""Commands, in one registry that makes the menu and /help."""
+
+from dataclasses import dataclass
+
+from aiogram import F, Router
+from aiogram.enums import ChatType
+from aiogram.filters import Command
+from aiogram.types import CallbackQuery, Message
+from django.utils.translation import gettext_lazy as _
+
+from config.aio import in_db
+from conversations.errors import NotARetry
+from telegram_bot import people
+from telegram_bot.answering import Answers
+from telegram_bot.handlers import reply
+from telegram_bot.intake import profile_of, topic_of
+from telegram_bot.keyboards import RetryPress
+from telegram_bot.services import Desk
+from telegram_bot.texts import say
+
+router = Router(name="commands")
+router.message.filter(F.chat.type == ChatType.PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    command: str
+    description: object  # lazy words
+
+
+MENU = [
+    MenuEntry("start", _("what I can do")),
+    MenuEntry("new", _("start a fresh conversation")),
+    MenuEntry("stop", _("stop the answer")),
+    MenuEntry("balance", _("see your balance")),
+    MenuEntry("help", _("all commands")),
+]
+
+
+@router.message(Command("start"))
+async def on_start(message: Message) -> None:
+    """Who I am, what you have, one thing to try."""
+    assert message.from_user is not None
+    balance = await in_db(people.welcome)(profile_of(message.from_user))
+    await reply(message, "start", name=message.from_user.first_name, balance=balance)
+
+
+@router.message(Command("help"))
+async def on_help(message: Message) -> None:
+    await reply(message, "help", menu=MENU)
+
+
+@router.message(Command("new"))
+async def on_new(message: Message, desk: Desk, answers: Answers) -> None:
+    """A fresh thread; what is being answered in the old one is stopped and kept."""
+    assert message.from_user is not None
+    await answers.stop(message.chat.id, topic_of(message))
+    await in_db(people.start_over)(
+        profile_of(message.from_user),
+        chat_telegram_id=message.chat.id,
+        chat_title=message.chat.full_name,
+        topic=topic_of(message),
+        tools=list(desk.tools.values()),
+    )
+    await reply(message, "new")
+
+
+@router.message(Command("stop"))
+async def on_stop(message: Message, answers: Answers) -> None:
+    """Stop the answer under way; it says itself that it was stopped."""
+    if not await answers.stop(message.chat.id, topic_of(message)):
+        await reply(message, "nothing_to_stop")
+
+
+@router.message(Command("balance"))
+async def on_balance(message: Message) -> None:
+    assert message.from_user is not None
+    balance = await in_db(people.welcome)(profile_of(message.from_user))
+    await reply(message, "balance", balance=balance)
+
+
+@router.message(F.text.startswith("/"))
+async def on_unknown_command(message: Message) -> None:
+    await reply(message, "unknown_command")
+
+
+@router.callback_query(RetryPress.filter())
+async def on_retry(query: CallbackQuery, callback_data: RetryPress, answers: Answers) -> None:
+    """Ask a broken-off turn again."""
+    user_id, language = await in_db(people.known)(profile_of(query.from_user))
+    try:
+        await answers.retry(callback_data.turn, user_id)
+    except NotARetry:
+        await query.answer(say("retry_gone", language), show_alert=True)
+        return
+    await query.answer()
+
+
+@router.callback_query()
+async def on_unknown_button(query: CallbackQuery) -> None:
+    """A button of an older version, or none of ours."""
+    _, language = await in_db(people.known)(profile_of(query.from_user))
+    await query.answer(say("old_button", language), show_alert=True)

@@ -1,0 +1,213 @@
+"""The durable inbox: updates are stored before Telegram is told that they arrived, then handed out in order."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramConflictError,
+    TelegramRetryAfter,
+    TelegramUnauthorizedError,
+)
+from aiogram.methods import TelegramMethod
+from aiogram.types import Update
+from django.db import InterfaceError, OperationalError
+from pydantic import ValidationError
+
+from config.aio import in_db
+from config.patience import patiently
+from telegram_bot import services
+from telegram_bot.bursts import Bursts
+from telegram_bot.intake import ALLOWED_UPDATES, is_at_once, kind_of, lane_of
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 25  # Telegram holds an empty getUpdates open this long
+POLL_LIMIT = 100  # Bot API: at most 100 updates a call
+DEAF_SECONDS = 90.0  # without a successful getUpdates for so long the connection is made anew
+AWAY_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+TRIES_MAX = 3  # of a handler that raises
+TRY_PAUSES = (1.0, 2.0)
+AT_ONCE_MAX = 200  # updates handled side by side
+
+# A handler's answer when it has taken the update into a burst, whose own transaction handles it.
+LATER = object()
+
+
+class GetRawUpdates(TelegramMethod[list[dict[str, Any]]]):
+    """getUpdates without reading: one update that aiogram cannot read must not hide the others."""
+
+    __returning__ = list[dict[str, Any]]
+    __api_method__ = "getUpdates"
+
+    offset: int | None = None
+    limit: int = POLL_LIMIT
+    timeout: int = POLL_SECONDS
+    allowed_updates: list[str] = ALLOWED_UPDATES
+
+
+class WrongToken(Exception):
+    """Telegram does not know this token."""
+
+
+class Inbox:
+    """Polls, stores and hands out. What it remembers is only who is being served; the rows know the rest."""
+
+    def __init__(self, bot: Bot, dispatcher: Dispatcher, bursts: Bursts) -> None:
+        self._bot, self._dispatcher, self._bursts = bot, dispatcher, bursts
+        self._lanes: dict[int | None, deque[Mapping[str, Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._known: set[int] = set()  # update ids in hand, so that recovery does not hand them out twice
+        self._slots = asyncio.Semaphore(AT_ONCE_MAX)
+        self.last_poll = time.monotonic()
+
+    # In ------------------------------------------------------------------------------------------
+
+    async def poll(self) -> None:
+        """Take updates in for ever. Raises WrongToken."""
+        offset: int | None = None
+        tries = 0
+        while True:
+            try:
+                call = self._bot(GetRawUpdates(offset=offset), request_timeout=POLL_SECONDS + 10)
+                async with asyncio.timeout(DEAF_SECONDS):
+                    payloads = await call
+            except TelegramUnauthorizedError as error:
+                raise WrongToken from error
+            except (TelegramAPIError, ClientDecodeError, TimeoutError) as error:
+                await self._wait_out(error, tries)
+                tries += 1
+                continue
+            if tries:
+                log.info("telegram.back")
+            tries, self.last_poll = 0, time.monotonic()
+            if payloads:
+                await patiently(services.store_updates)(payloads)
+                offset = payloads[-1]["update_id"] + 1
+                self.hand_out(payloads)
+
+    async def _wait_out(self, error: Exception, tries: int) -> None:
+        """Say in words why nothing comes in, and pause; a connection that stays silent is made anew."""
+        pause = AWAY_PAUSES[min(tries, len(AWAY_PAUSES) - 1)]
+        if isinstance(error, TelegramRetryAfter):
+            pause = error.retry_after
+        if isinstance(error, TelegramConflictError):
+            log.warning("telegram.conflict", hint="Another process polls with this token; stop one of them.")
+        else:
+            log.warning("telegram.away", reason=f"{type(error).__name__}: {error}"[:200], again_in=pause)
+        deaf = time.monotonic() - self.last_poll
+        if deaf > DEAF_SECONDS:
+            log.error("telegram.deaf", seconds=round(deaf))
+            await self._bot.session.close()  # the next call opens a fresh one
+        await asyncio.sleep(pause)
+
+    async def recover(self) -> int:
+        """Hand out what was stored and never finished, by this process or one that is gone."""
+        pending = [
+            payload
+            for payload in await in_db(services.unhandled)()
+            if payload["update_id"] not in self._known
+        ]
+        self.hand_out(pending)
+        return len(pending)
+
+    # Out -----------------------------------------------------------------------------------------
+
+    def hand_out(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+        """Give each update to its chat's lane; what may not wait goes past it."""
+        for payload in payloads:
+            if payload["update_id"] in self._known:
+                continue
+            self._known.add(payload["update_id"])
+            if is_at_once(payload):
+                self._start(self._handle(payload))
+                continue
+            lane = lane_of(payload)
+            if lane in self._lanes:
+                self._lanes[lane].append(payload)
+            else:
+                self._lanes[lane] = deque([payload])
+                self._start(self._work(lane))
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, lane: int | None) -> None:
+        """Handle one chat's updates one after the other, until there are none."""
+        waiting = self._lanes[lane]
+        try:
+            while waiting:
+                payload = waiting.popleft()
+                if lane is not None and not _may_join(payload):
+                    await self._bursts.settle(lane)
+                await self._handle(payload)
+        finally:
+            del self._lanes[lane]
+
+    async def _handle(self, payload: Mapping[str, Any]) -> None:
+        """Handle one update: three tries, then it is dead and the chat goes on."""
+        number = payload["update_id"]
+        async with self._slots:
+            try:
+                update = Update.model_validate(payload, context={"bot": self._bot})
+            except ValidationError as error:
+                first = error.errors()[0]
+                await self._bury(number, 1, f"not an update of Bot API 10.3: {first['loc']}: {first['msg']}")
+                return
+            for tries in range(1, TRIES_MAX + 1):
+                try:
+                    outcome = await self._dispatch(update)
+                except Exception as error:
+                    log.exception("update.failed", update=number, kind=kind_of(payload), tries=tries)
+                    if tries == TRIES_MAX:
+                        await self._bury(number, tries, f"{type(error).__name__}: {error}")
+                        return
+                    await asyncio.sleep(TRY_PAUSES[tries - 1])
+                else:
+                    break
+            if outcome is not LATER:
+                await self.handled([number])
+
+    async def _dispatch(self, update: Update) -> Any:
+        """One try of a handler; while PostgreSQL is away it waits, which is no try."""
+        pause = 0.5
+        while True:
+            try:
+                return await self._dispatcher.feed_update(self._bot, update, update_id=update.update_id)
+            except (OperationalError, InterfaceError):
+                log.warning("database.away", update=update.update_id, again_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 8.0)
+
+    async def handled(self, numbers: Sequence[int]) -> None:
+        await patiently(services.mark_handled)(numbers)
+        self._known.difference_update(numbers)
+
+    async def _bury(self, number: int, tries: int, error: str) -> None:
+        log.error("update.dead", update=number, reason=error[:200])
+        await patiently(services.mark_dead)([number], attempts=tries, error=error)
+        self._known.discard(number)
+
+    def burst_handled(self, numbers: Sequence[int]) -> None:
+        """A burst's transaction has handled these."""
+        self._known.difference_update(numbers)
+
+    async def drain(self, seconds: float) -> None:
+        """Finish what is in hand; the rest is in the table."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+
+def _may_join(payload: Mapping[str, Any]) -> bool:
+    """Can this update belong to the burst before it? A command must not overtake one, nor join it."""
+    message = payload.get("message")
+    text = message.get("text") if isinstance(message, Mapping) else None
+    return isinstance(text, str) and not text.startswith("/")

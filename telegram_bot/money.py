@@ -1,0 +1,14 @@
+"""Dollars as a person reads them. Pure."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+
+def dollars(amount: Decimal) -> str:
+    """The digits that matter: $4.37, $0.0021, −$0.10; below a cent, two significant digits."""
+    sign = "−" if amount < 0 else ""
+    size = abs(amount)
+    places = 2
+    if 0 < size < Decimal("0.01"):
+        places = min(9, 1 - size.adjusted())
+    shown = size.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return f"{sign}${shown:,f}"

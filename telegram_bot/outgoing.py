@@ -1,0 +1,152 @@
+"""The one way out: everything the bot says in a chat goes through a Destination."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import (
+    TelegramBadRequest,
+    TelegramForbiddenError,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramServerError,
+)
+from aiogram.methods import SendDocument, SendMessage, SendMessageDraft, SendPhoto, TelegramMethod
+from aiogram.types import BufferedInputFile, InlineKeyboardMarkup, LinkPreviewOptions, Message, MessageEntity
+
+from telegram_bot.gate import Banned
+from telegram_bot.rendering import Rendered, plain, render, split
+
+log = structlog.get_logger(__name__)
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a preview would fetch what an injected page made us write
+RETRY_SECONDS = (
+    1.0,
+    2.0,
+    4.0,
+    8.0,
+    15.0,
+    30.0,
+)  # between tries when Telegram cannot be reached; then the last
+PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
+PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
+# What Telegram says when there is nobody left to send to.
+GONE = (
+    "chat not found",
+    "thread not found",
+    "user is deactivated",
+    "group chat was deleted",
+    "bot was kicked",
+)
+
+
+class Unreachable(Exception):
+    """Nothing can be sent there any more: blocked, deleted, kicked. No retry, no word into the void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A chat, or one topic of it."""
+
+    bot: Bot
+    chat_id: int
+    topic: int | None = None
+
+    async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
+        """Show a draft as it stands. False when this frame was not shown; the next one is made afresh."""
+        method = SendMessageDraft(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            draft_id=draft_id,
+            text=text,
+            entities=entities or None,
+            parse_mode=None,
+            can_stop=True,
+        )
+        try:
+            await self.bot(method)
+        except (TelegramForbiddenError, TelegramNotFound) as error:
+            raise Unreachable(error.message) from error
+        except TelegramBadRequest as error:
+            if _gone(error):
+                raise Unreachable(error.message) from error
+            log.warning("draft.refused", chat=self.chat_id, reason=error.message)
+            return False
+        except (Banned, TelegramNetworkError, TelegramServerError):
+            return False
+        return True
+
+    async def text(self, part: Rendered, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+        """Send one message that stays; entities that Telegram will not take cost the styling, never the words."""
+        try:
+            return [await self._message(part.text, entities_of(part), keyboard)]
+        except TelegramBadRequest as error:
+            log.warning("message.refused", chat=self.chat_id, reason=error.message)
+        return [await self._message(piece.text, [], keyboard) for piece in plain(part.source)]
+
+    async def say(self, words: str, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+        """Send words of our own, in Markdown."""
+        sent: list[int] = []
+        parts = split(words) or (render("…"),)
+        for number, part in enumerate(parts, start=1):
+            sent += await self.text(part, keyboard=keyboard if number == len(parts) else None)
+        return sent
+
+    async def file(self, name: str, mime: str, content: bytes) -> int:
+        """Send a file: as a photo where Telegram takes one, else as a document."""
+        upload = BufferedInputFile(content, filename=name)
+        if mime in PHOTO_TYPES and len(content) <= PHOTO_BYTES_MAX:
+            try:
+                return await self._deliver(
+                    SendPhoto(chat_id=self.chat_id, message_thread_id=self.topic, photo=upload)
+                )
+            except TelegramBadRequest as error:  # too large, too long, or no picture after all
+                log.info("photo.refused", chat=self.chat_id, reason=error.message)
+        return await self._deliver(
+            SendDocument(chat_id=self.chat_id, message_thread_id=self.topic, document=upload)
+        )
+
+    async def _message(
+        self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
+    ) -> int:
+        method = SendMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            text=text,
+            entities=entities or None,
+            parse_mode=None,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=keyboard,
+        )
+        return await self._deliver(method)
+
+    async def _deliver(self, method: TelegramMethod[Message]) -> int:
+        """Send what must arrive: again and again while Telegram cannot be reached. Returns the message's id.
+
+        Bot API has no idempotency key: an answer lost on the way back is sent twice rather than never.
+        """
+        tries = 0
+        while True:
+            try:
+                return (await self.bot(method)).message_id
+            except (TelegramForbiddenError, TelegramNotFound) as error:
+                raise Unreachable(error.message) from error
+            except TelegramBadRequest as error:
+                if _gone(error):
+                    raise Unreachable(error.message) from error
+                raise
+            except (TelegramNetworkError, TelegramServerError) as error:
+                pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
+                log.warning("telegram.away", chat=self.chat_id, reason=error.message, again_in=pause)
+                await asyncio.sleep(pause)
+                tries += 1
+
+
+def entities_of(rendered: Rendered) -> list[MessageEntity]:
+    """A rendering's styling as Telegram takes it."""
+    return [MessageEntity.model_validate(entity.as_dict()) for entity in rendered.entities]
+
+
+def _gone(error: TelegramBadRequest) -> bool:
+    return any(words in error.message.lower() for words in GONE)

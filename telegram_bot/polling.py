@@ -1,0 +1,99 @@
+"""The bot process: in good order from its start to its end."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from django.db import InterfaceError, OperationalError
+
+from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
+from telegram_bot.dispatcher import Roles, build, set_menu
+from telegram_bot.inbox import AWAY_PAUSES, WrongToken
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 20.0  # what is nearly done may be done; nothing depends on it
+
+
+async def run() -> None:
+    """Poll Telegram until SIGTERM or SIGINT. Raises WrongToken."""
+    roles = build()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        serving = asyncio.create_task(_serve(roles))
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if serving.done():
+            serving.result()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        log.info("bot.stopping")
+        await _wind_down(roles)
+    finally:
+        await roles.bot.session.close()
+    log.info("bot.stopped")
+
+
+async def _serve(roles: Roles) -> None:
+    await _greet_telegram(roles)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))
+        group.create_task(_every(RENEW_SECONDS, roles.answers.renew))
+        group.create_task(roles.inbox.poll())
+
+
+async def _greet_telegram(roles: Roles) -> None:
+    """Find out who we are, and clear a webhook that would keep the updates from us; patient while offline."""
+    tries = 0
+    while True:
+        try:
+            me = await roles.bot.me()
+            await roles.bot.delete_webhook()
+            await set_menu(roles.bot)
+        except TelegramUnauthorizedError as error:
+            raise WrongToken from error
+        except TelegramAPIError as error:
+            pause = AWAY_PAUSES[min(tries, len(AWAY_PAUSES) - 1)]
+            log.warning("telegram.away", reason=str(error)[:200], again_in=pause)
+            await asyncio.sleep(pause)
+            tries += 1
+        else:
+            log.info(
+                "bot.started",
+                username=me.username,
+                models=len(roles.desk.models),
+                tools=len(roles.desk.tools),
+            )
+            return
+
+
+async def _recover(roles: Roles) -> None:
+    """Hand out and take up what a crash left behind."""
+    updates = await roles.inbox.recover()
+    turns = await roles.answers.recover()
+    if updates or turns:
+        log.info("bot.recovered", updates=updates, turns=turns)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
+    """Do something regularly; a database that is away is waited for, and nothing else is forgiven."""
+    if not at_once:
+        await asyncio.sleep(seconds)
+    while True:
+        try:
+            await work()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database.away", reason=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+async def _wind_down(roles: Roles) -> None:
+    await roles.inbox.drain(GRACE_SECONDS / 4)
+    await roles.bursts.settle_all()
+    await roles.answers.drain(GRACE_SECONDS / 2)

@@ -1,0 +1,92 @@
+"""The inbox's table, and the one transaction in which a burst becomes a turn."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.services import sync_user
+from billing.ledger import grant_starting_credit
+from conversations.contracts import Model, Tool
+from conversations.threads import current_thread, receive, sync_chat
+from conversations.turns import Claim, claim_turn
+from telegram_bot.intake import Inbound, kind_of, lane_of
+from telegram_bot.models import Update
+
+ERROR_MAX = 255
+KEPT_FOR = timedelta(days=7)
+
+
+def store_updates(payloads: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Store updates as they came, in one statement; returns all their ids. One that is there stays as it is."""
+    rows = [
+        Update(
+            update_id=payload["update_id"],
+            payload=json.dumps(payload),
+            kind=kind_of(payload),
+            lane=lane_of(payload),
+        )
+        for payload in payloads
+    ]
+    Update.objects.bulk_create(rows, ignore_conflicts=True)
+    return [row.update_id for row in rows]
+
+
+def unhandled(limit: int = 1000) -> list[dict[str, Any]]:
+    """Updates that were stored and never finished, in the order they came."""
+    rows = Update.objects.filter(handled_at__isnull=True).order_by("received_at", "update_id")
+    return [json.loads(payload) for payload in rows.values_list("payload", flat=True)[:limit]]
+
+
+def which_unhandled(update_ids: Iterable[int]) -> set[int]:
+    """Of these updates, those that nobody has finished."""
+    rows = Update.objects.filter(pk__in=list(update_ids), handled_at__isnull=True)
+    return set(rows.values_list("pk", flat=True))
+
+
+def mark_handled(update_ids: Sequence[int]) -> None:
+    Update.objects.filter(pk__in=update_ids, handled_at__isnull=True).update(handled_at=timezone.now())
+
+
+def mark_dead(update_ids: Sequence[int], *, attempts: int, error: str) -> None:
+    """Give up on updates that cannot be handled; staff see them, the chat goes on."""
+    Update.objects.filter(pk__in=update_ids).update(
+        handled_at=timezone.now(), attempts=attempts, error=error[:ERROR_MAX] or "unknown"
+    )
+
+
+def prune_inbox() -> int:
+    """Forget handled updates after a week; dead ones stay until staff remove them."""
+    old = Update.objects.filter(handled_at__lt=timezone.now() - KEPT_FOR, error="")
+    return old.delete()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who answers here and with what: this process's name, its models and its tools."""
+
+    owner: str
+    models: Mapping[str, Model]
+    tools: Mapping[str, Tool]
+
+
+@transaction.atomic
+def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> Claim | None:
+    """Store one burst of a person's messages and begin the turn that answers it.
+
+    One commit: the messages are there, their updates are handled, and the money for the first model
+    call is held, or none of it. None when a turn is already running: it, or its end, takes them in.
+    """
+    first = burst[0]
+    user = sync_user(first.sender)
+    if not (user.balance or user.held):  # perhaps new; the ledger knows who has had it
+        grant_starting_credit(user.pk)
+    chat = sync_chat(telegram_id=first.chat_id, kind=first.chat_kind, title=first.chat_title)
+    thread = current_thread(chat, topic=first.topic, user=user, tools=desk.tools.values())
+    receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
+    mark_handled(update_ids)
+    return claim_turn(thread, owner=desk.owner, models=desk.models)
