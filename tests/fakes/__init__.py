@@ -1,0 +1,1 @@
+"""Stand-ins for the services at the edge, over real HTTP."""
