@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError
-from django.db.models import Q, QuerySet, Sum
+from django.db import IntegrityError, connection
+from django.db.models import Exists, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -41,6 +41,14 @@ AMOUNT_MAX = Decimal(
 ZERO = Decimal(0)
 UNIQUE_VIOLATION = "23505"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
+SAVE_PERSON = "UPDATE accounts_user SET balance = %s, held = %s WHERE id = %s"
+SAVE_HOLD_AND_PERSON = """
+    WITH hold AS (
+        UPDATE billing_hold SET amount = %s, spent = %s, overdraft = %s, state = %s, expires_at = %s
+        WHERE id = %s
+    ) UPDATE accounts_user SET balance = %s, held = %s WHERE id = %s
+"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -57,29 +65,22 @@ def hold(user_id: int, *, key: str, estimate: Decimal, expires_in: timedelta) ->
     _require(estimate)
     user, clock = _person(user_id)
     mine, others = _holds(user, key)
-    expires_at = clock + expires_in
     if mine is not None and mine.state == Hold.State.OPEN:
-        _save(mine, expires_at=expires_at)
+        mine.expires_at = clock + expires_in
+        _save(user, mine)
         return mine
     _admit(user, others, clock)
-    spent = ZERO if mine is None else mine.spent
-    amount = min(estimate, user.available, _turn_cap() - spent)
-    if amount <= 0:
+    mine = mine or Hold(key=key, user=user)
+    mine.state, mine.overdraft, mine.expires_at = Hold.State.OPEN, False, clock + expires_in
+    mine.amount = min(estimate, user.available, _turn_cap() - mine.spent)
+    if mine.amount <= 0:
         raise InsufficientFunds(balance=user.balance, held=user.held)
-    opened: dict[str, Any] = {
-        "state": Hold.State.OPEN,
-        "amount": amount,
-        "overdraft": False,
-        "expires_at": expires_at,
-    }
-    if mine is None:
-        try:
-            mine = Hold.objects.create(key=key, user=user, **opened)
-        except IntegrityError as error:  # of this person it would have been seen under the lock
-            raise _misused(f"hold {key} is another person's") from error
+    user.held += mine.amount
+    if mine.pk is None:
+        _insert(mine)
+        _save(user)
     else:
-        _save(mine, **opened)
-    _write(user, held=user.held + amount)
+        _save(user, mine)
     return mine
 
 
@@ -95,31 +96,24 @@ def extend(hold_key: str, *, needed: Decimal, expires_in: timedelta) -> Decimal:
     user, clock = _person_of(hold_key)
     mine, others = _holds(user, hold_key)
     assert mine is not None, "the lock was found through it"
-    if mine.state not in (Hold.State.OPEN, Hold.State.EXPIRED):
+    if mine.state == Hold.State.EXPIRED:
+        mine.state, mine.amount, mine.overdraft = Hold.State.OPEN, ZERO, False
+    if mine.state != Hold.State.OPEN:
         raise HoldClosed(f"hold {hold_key} is {mine.state}")
-    left = mine.amount if mine.state == Hold.State.OPEN else ZERO
-    overdrawn = mine.overdraft and mine.state == Hold.State.OPEN
-    added = ZERO
-    wanted = min(needed, _turn_cap() - mine.spent) - left
+    wanted = min(needed, _turn_cap() - mine.spent) - mine.amount
     if wanted > 0 and user.spending_blocked_at is None:
         covered = max(user.available, ZERO)
         room = covered
         if wanted > covered and not any(other.overdraft for other in others):
             room = max(user.available + settings.OVERDRAFT_LIMIT_USD, ZERO)
         added = min(wanted, room)
-        overdrawn = overdrawn or added > covered
-    if left + added == 0 and mine.state == Hold.State.EXPIRED:
-        return ZERO
-    _save(
-        mine,
-        state=Hold.State.OPEN,
-        amount=left + added,
-        overdraft=overdrawn,
-        expires_at=clock + expires_in,
-    )
-    if added:
-        _write(user, held=user.held + added)
-    return left + added
+        mine.overdraft = mine.overdraft or added > covered
+        mine.amount += added
+        user.held += added
+    mine.expires_at = clock + expires_in
+    _save(user, mine)
+    left: Decimal = mine.amount
+    return left
 
 
 @atomically
@@ -137,15 +131,18 @@ def settle(
         return None
     _require(amount)
     user, _ = _person_of(hold_key)
-    entry = BalanceOperation(user=user, key=key, kind=kind, amount=-amount, details=dict(details))
-    first = _first(entry)
-    if first is not None:
-        return first
-    mine = Hold.objects.select_for_update().get(key=hold_key)
+    entry = _entry(user, key=key, kind=kind, amount=-amount, details=dict(details))
+    posted = Exists(BalanceOperation.objects.filter(key=key))
+    mine = Hold.objects.select_for_update().annotate(posted=posted).get(key=hold_key)
+    if mine.posted:
+        return _first(entry)
     _post(user, entry)
-    covered = min(amount, mine.amount) if mine.state == Hold.State.OPEN else ZERO
-    _save(mine, amount=mine.amount - covered, spent=mine.spent + amount)
-    _write(user, balance=entry.balance_after, held=user.held - covered)
+    mine.spent += amount
+    if mine.state == Hold.State.OPEN:
+        covered = min(amount, mine.amount)
+        mine.amount -= covered
+        user.held -= covered
+    _save(user, mine)
     return entry
 
 
@@ -157,12 +154,11 @@ def release(hold_key: str) -> None:
     except HoldUnknown:
         return
     mine = Hold.objects.select_for_update().get(key=hold_key)
-    if mine.state not in (Hold.State.OPEN, Hold.State.EXPIRED):
-        return
-    was_open = mine.state == Hold.State.OPEN
-    _save(mine, state=Hold.State.SETTLED if mine.spent else Hold.State.RELEASED)
-    if was_open and mine.amount:
-        _write(user, held=user.held - mine.amount)
+    if mine.state == Hold.State.OPEN:
+        user.held -= mine.amount
+    if mine.state in (Hold.State.OPEN, Hold.State.EXPIRED):
+        mine.state = Hold.State.SETTLED if mine.spent else Hold.State.RELEASED
+        _save(user, mine)
 
 
 def expire_holds() -> int:
@@ -175,13 +171,13 @@ def expire_holds() -> int:
 @atomically
 def _expire_holds_of(user_id: int) -> int:
     user, clock = _person(user_id)
-    overdue = Hold.objects.select_for_update().filter(user=user, state=Hold.State.OPEN, expires_at__lte=clock)
-    amounts = {expired.pk: expired.amount for expired in overdue}
-    if amounts:
-        Hold.objects.filter(pk__in=amounts).update(state=Hold.State.EXPIRED)
-        _write(user, held=user.held - sum(amounts.values()))
-        log.warning("holds_expired", user_id=user_id, count=len(amounts))
-    return len(amounts)
+    overdue = list(user.holds.select_for_update().filter(state=Hold.State.OPEN, expires_at__lte=clock))
+    for mine in overdue:
+        mine.state = Hold.State.EXPIRED
+        user.held -= mine.amount
+        _save(user, mine)
+        log.warning("hold_expired", user_id=user_id, key=mine.key, amount=mine.amount)
+    return len(overdue)
 
 
 # Movements without a hold: credit, debit, adjust -------------------------------------------------
@@ -203,8 +199,8 @@ def credit(
         raise AmountUnusable(f"{kind} is no income")
     _require(amount)
     user, _ = _person(user_id)
-    entry = BalanceOperation(
-        user=user, key=key, kind=kind, amount=amount, details=details or {}, reason=reason, actor_id=actor_id
+    entry = _entry(
+        user, key=key, kind=kind, amount=amount, details=details or {}, reason=reason, actor_id=actor_id
     )
     return _move(user, entry)
 
@@ -229,8 +225,8 @@ def debit(
         raise AmountUnusable(f"{kind} is no debit")
     _require(amount)
     user, _ = _person(user_id)
-    entry = BalanceOperation(
-        user=user, key=key, kind=kind, amount=-amount, details=details or {}, reason=reason, actor_id=actor_id
+    entry = _entry(
+        user, key=key, kind=kind, amount=-amount, details=details or {}, reason=reason, actor_id=actor_id
     )
     return _move(user, entry, at_least=None if force else amount)
 
@@ -243,9 +239,7 @@ def adjust(user_id: int, *, key: str, amount: Decimal, reason: str, actor_id: in
     _require(abs(amount))
     user, _ = _person(user_id)
     kind = BalanceOperation.Kind.ADJUSTMENT
-    entry = BalanceOperation(
-        user=user, key=key, kind=kind, amount=amount, reason=reason.strip(), actor_id=actor_id
-    )
+    entry = _entry(user, key=key, kind=kind, amount=amount, reason=reason.strip(), actor_id=actor_id)
     return _move(user, entry)
 
 
@@ -259,9 +253,7 @@ def grant_starting_credit(user_id: int) -> BalanceOperation | None:
     first = BalanceOperation.objects.filter(key=key).first()
     if first is not None:
         return first
-    entry = BalanceOperation(
-        user=user, key=key, kind=BalanceOperation.Kind.GRANT, amount=settings.STARTING_BALANCE_USD
-    )
+    entry = _entry(user, key=key, kind=BalanceOperation.Kind.GRANT, amount=settings.STARTING_BALANCE_USD)
     return _move(user, entry)
 
 
@@ -333,6 +325,16 @@ def _turn_cap() -> Decimal:
     return settings.TURN_CAP_USD or AMOUNT_MAX  # zero means no cap of ours
 
 
+def _entry(user: User, **fields: Any) -> BalanceOperation:
+    """An operation not posted yet. Its hash says what must be the same when its key comes again:
+    not the details, they explain and move nothing."""
+    entry = BalanceOperation(user=user, **fields)
+    amount = str(entry.amount.quantize(NANO))
+    params = [entry.user_id, entry.kind, amount, entry.reason, entry.actor_id]
+    entry.params_hash = hashlib.sha256(json.dumps(params).encode()).hexdigest()
+    return entry
+
+
 def _move(user: User, entry: BalanceOperation, *, at_least: Decimal | None = None) -> BalanceOperation:
     """Post an entry unless it was posted before; `at_least` must be available for it, if given."""
     first = _first(entry)
@@ -341,47 +343,42 @@ def _move(user: User, entry: BalanceOperation, *, at_least: Decimal | None = Non
     if at_least is not None and user.available < at_least:
         raise InsufficientFunds(balance=user.balance, held=user.held)
     _post(user, entry)
-    _write(user, balance=entry.balance_after)
+    _save(user)
     return entry
 
 
 def _first(entry: BalanceOperation) -> BalanceOperation | None:
     """The operation already posted under this entry's key. Raises KeyMisused when it says another thing."""
-    entry.params_hash = _params_hash(entry)
     first = BalanceOperation.objects.filter(key=entry.key).first()
     if first is not None and first.params_hash != entry.params_hash:
-        raise _misused(
-            f"operation {entry.key} was {first.kind} {first.amount}, not {entry.kind} {entry.amount}"
-        )
+        raise _misused(f"{entry.key} was {first.kind} {first.amount}, not {entry.kind} {entry.amount}")
     return first
 
 
-def _params_hash(entry: BalanceOperation) -> str:
-    """What must be the same when a key comes again. Details may differ: they explain, they move nothing."""
-    amount = str(entry.amount.quantize(NANO))
-    params = [entry.user_id, entry.kind, amount, entry.reason, entry.actor_id]
-    return hashlib.sha256(json.dumps(params).encode()).hexdigest()
-
-
 def _post(user: User, entry: BalanceOperation) -> None:
-    entry.balance_after = user.balance + entry.amount
+    user.balance += entry.amount
+    entry.balance_after = user.balance
+    _insert(entry)
+
+
+def _insert(row: BalanceOperation | Hold) -> None:
     try:
-        entry.save(force_insert=True)
+        row.save(force_insert=True)
     except IntegrityError as error:
         # Of this person it would have been seen under the lock: another one has this key.
         if getattr(error.__cause__, "sqlstate", "") == UNIQUE_VIOLATION:
-            raise _misused(f"operation {entry.key} is another person's") from error
+            raise _misused(f"{row.key} is another person's") from error
         raise
 
 
-def _save(row: Hold, **changes: Any) -> None:
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.save(update_fields=changes)
-
-
-def _write(user: User, **sums: Decimal) -> None:
-    User.objects.filter(pk=user.pk).update(**sums)
+def _save(user: User, mine: Hold | None = None) -> None:
+    """Write the person's sums and, in the same round trip, the hold they changed with."""
+    with connection.cursor() as cursor:
+        if mine is None:
+            cursor.execute(SAVE_PERSON, [user.balance, user.held, user.pk])
+            return
+        changes = [mine.amount, mine.spent, mine.overdraft, mine.state, mine.expires_at, mine.pk]
+        cursor.execute(SAVE_HOLD_AND_PERSON, [*changes, user.balance, user.held, user.pk])
 
 
 def _misused(what: str) -> KeyMisused:

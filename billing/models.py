@@ -263,7 +263,8 @@ class StarRate(models.Model):
     @property
     def usd(self) -> Decimal:
         """Dollars credited for one Star."""
-        return self.usd_per_star * (1 - self.k1 - self.k2 - self.k3)
+        kept = 1 - self.k1 - self.k2 - self.k3
+        return Decimal(self.usd_per_star * kept)
 
 
 class Payment(models.Model):

@@ -1,0 +1,67 @@
+"""The price list: what a model costs, now or at a time.
+
+Ids are exact: a price is never guessed from a model of a similar name. No usable price: the model is
+refused, and the log tells staff.
+"""
+
+import time
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+
+import structlog
+from django.db.models.functions import Now
+
+from billing.errors import PriceUnknown
+from billing.models import Price
+from billing.pricing import PriceUnusable, Rates
+
+CACHE_SECONDS = 5  # how long a changed or disabled price may go unseen
+CACHED_MODELS_MAX = 256
+
+log = structlog.get_logger(__name__)
+
+
+def rates_for(model_id: str, at: datetime | None = None) -> Rates:
+    """The rates a model is charged by, now or at a time. Raises PriceUnknown: then ask nothing of it."""
+    if at is not None:
+        return _in_force(model_id, at).rates()
+    return rates_now(model_id, int(time.monotonic() / CACHE_SECONDS))
+
+
+@lru_cache(maxsize=CACHED_MODELS_MAX)
+def rates_now(model_id: str, period: int) -> Rates:  # noqa: ARG001  (a new period is a new look)
+    """Today's rates, looked up once in a period of CACHE_SECONDS."""
+    try:
+        return _in_force(model_id).rates()
+    except PriceUnusable as error:
+        log.error("price_refused", item=model_id, why=str(error))
+        raise PriceUnknown(model_id) from error
+
+
+def unit_price(item: str) -> Decimal:
+    """Dollars for one unit of something that is no model. Raises PriceUnknown."""
+    price: Decimal | None = _in_force(item).per_unit
+    if price is None:
+        raise PriceUnknown(f"{item} is priced by tokens")
+    return price
+
+
+def offered() -> list[str]:
+    """Ids of the enabled models in their display order."""
+    newest = (
+        Price.objects.filter(effective_from__lte=Now()).order_by("item", "-effective_from").distinct("item")
+    )
+    models = [price for price in newest if price.enabled and price.input is not None]
+    return [price.item for price in sorted(models, key=lambda price: (price.display_order, price.item))]
+
+
+def _in_force(item: str, at: datetime | None = None) -> Price:
+    """The newest price that has begun, if it is enabled."""
+    price = (
+        Price.objects.filter(item=item, effective_from__lte=at or Now()).order_by("-effective_from").first()
+    )
+    if price is None or not price.enabled:
+        log.error("price_unknown", item=item, disabled=price is not None)
+        raise PriceUnknown(item)
+    return price
