@@ -1,4 +1,4 @@
-"""Markdown of a model to what Telegram shows: text with entities, cut into messages, or as a growing draft."""
+"""A model's Markdown as Telegram shows it: text with entities, in messages of legal length, or as a draft."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from telegram_bot.rendering.blocks import lay_out
 from telegram_bot.rendering.characters import clean
 from telegram_bot.rendering.cutting import cut
 from telegram_bot.rendering.drafts import preview
-from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, Entity, Rendered, Units
-from telegram_bot.rendering.page import Page
+from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, Entity, Rendered
+from telegram_bot.rendering.page import verbatim
 
 __all__ = ["Entity", "Rendered", "plain", "preview", "render", "split"]
 
@@ -21,12 +21,11 @@ def render(source: str) -> Rendered:
 def split(source: str, limit: int = MESSAGE_UNITS_MAX) -> tuple[Rendered, ...]:
     """The answer as parts of at most `limit` UTF-16 code units; none when there is nothing to see.
 
-    The texts of the parts, in order, are slices of the whole rendered text with nothing but blanks between them.
+    The parts are successive stretches of the whole rendered text, with nothing but blanks between them.
     """
     return cut(lay_out(clean(source)), limit)
 
 
 def plain(source: str, limit: int = MESSAGE_UNITS_MAX) -> tuple[Rendered, ...]:
     """The source itself as parts without entities: what is sent when Telegram refuses the rendered ones."""
-    text = clean(source).expandtabs(4)
-    return cut(Page(text, text, Units(text), (), (), (), (), {}), limit)
+    return cut(verbatim(clean(source).expandtabs(4)), limit)

@@ -168,7 +168,7 @@ class _Blocks:
         self._after_block = True
 
     def _math(self, token: Token) -> None:
-        text = to_unicode(token.content).strip() or token.content
+        text = to_unicode(token.content, display=True).strip("\n") or token.content
         self._begin(token, flush=True)
         self._page.code(text, "pre" if "\n" in text else "code")
         self._after_block = True
@@ -192,7 +192,7 @@ class _Blocks:
 
 
 def _with_box(marker: str, following: Sequence[Token]) -> str:
-    """The marker of an item, with a box if it is a task; the task's own brackets are taken out of its text."""
+    """The marker of an item, with a box if it is a task, whose own brackets are taken out of its text."""
     if len(following) < 2 or following[1].type != "inline" or not following[1].children:
         return marker
     first = following[1].children[0]

@@ -1,4 +1,4 @@
-"""What Telegram does to characters: which it removes, which it cannot see, how wide they are, where they may be cut."""
+"""Characters as Telegram takes them: removed, unseen, wide, or parts of one that must not be cut."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BLANK: Final = " \n"
 NO_BREAK_SPACE: Final = "\u00a0"
 
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-# C0 and C1 controls except tab and line feed; U+202A-202E and three combining "vertical lines", which
-# Telegram's clean_input_string() deletes (td/telegram/misc.cpp): without them the offsets we send are the ones it keeps.
+# C0 and C1 controls except tab and line feed; U+202A-202E and three combining marks, which Telegram's
+# clean_input_string() deletes (td/telegram/misc.cpp): without them the offsets we send are the ones it keeps.
 _REMOVED: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u0333\u033f\u030a]")
 _RING_ABOVE: Final = re.compile(".\u030a")
-# Characters of which a message may not consist (strip_empty_characters() in the same file), and other format characters.
+# A message may not consist of these (strip_empty_characters() in the same file, and more of their kind).
 _UNSEEN: Final = re.compile(
     "[\\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufffc\U000e0000-\U000e0fff]+"
@@ -28,7 +28,7 @@ _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 _REGIONAL_INDICATORS: Final = range(0x1F1E6, 0x1F200)
 _TAGS: Final = range(0xE0020, 0xE0080)
 _HANGUL_JAMO: Final = range(0x1160, 0x1200)
-# How far a cut steps back to keep a cluster whole: longer ones (stacked accents) are no words of any language.
+# How far a cut steps back to keep a cluster whole: longer ones are stacked accents and no words.
 _CLUSTER_MAX: Final = 64
 
 
@@ -45,7 +45,7 @@ def clean(text: str) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Whether Telegram takes the text for a message at all: blanks and zero-width characters alone are refused."""
+    """Whether Telegram takes the text for a message: blanks and zero-width characters alone are refused."""
     return _UNSEEN.fullmatch(text) is None if text else False
 
 
@@ -79,7 +79,7 @@ def _width_of(character: str) -> int:
 
 
 def cluster_start(text: str, position: int, floor: int) -> int:
-    """The last place at or before `position`, and after `floor`, that does not cut what is seen as one character."""
+    """The last place up to `position`, but after `floor`, that cuts nothing seen as one character."""
     nearest = position
     lowest = max(floor + 1, position - _CLUSTER_MAX)
     while nearest >= lowest:

@@ -14,8 +14,8 @@ from telegram_bot.rendering.sources import SourceMap
 
 # Below this a part could not hold one emoji of several joined ones.
 LIMIT_MIN: Final = 64
-_BORDER_DEPTHS: Final = 3
-# Tried in this order once no border of a block or an item will do. Each match ends where the next part may start.
+DEPTHS: Final = 3
+# Tried in this order once no border of a block or an item will do; each ends where the next part may start.
 SEAMS: Final = (
     re.compile(r"\n[ ]*\n(?![ ])"),
     re.compile(r"\n(?![ ])"),
@@ -44,8 +44,7 @@ class _Cutter:
         self._limit = limit
         self._end = len(page.text.rstrip(BLANK))
         self._borders = [
-            [position for position, depth in page.borders if depth <= deepest]
-            for deepest in range(_BORDER_DEPTHS)
+            [position for position, depth in page.borders if depth <= deepest] for deepest in range(DEPTHS)
         ]
         self._starts = [span.start for span in page.spans]
 
@@ -61,7 +60,7 @@ class _Cutter:
             start = self._page.seen_from(end)
 
     def _enough_entities(self, start: int, end: int) -> int:
-        """An earlier end if that keeps a part's entities within Telegram's hundred and the part at least half full."""
+        """An earlier end, if that spares a part its hundred-and-first entity and leaves it half full."""
         index = bisect_left(self._starts, start) + ENTITIES_MAX
         if index < len(self._starts) and self._starts[index] < end:
             earlier = self._starts[index]
@@ -91,7 +90,7 @@ class _Cutter:
         return cluster_start(text, end, start)
 
     def _before_heading(self, start: int, position: int) -> int:
-        """The place before the headings a cut would leave at the end of a part, if the part has more than them."""
+        """The place before the headings a part would end with, unless it has nothing but them."""
         kept = self._page.kept
         earlier = position
         while earlier in kept:
@@ -106,7 +105,7 @@ class _Cutter:
 
 
 def _last(seam: re.Pattern[str], text: str, start: int, end: int) -> int | None:
-    """Where the last match that leaves something before it ends, at most at `end`; line ends may lie just behind it."""
+    """Where the last match behind something seen ends; blanks it takes may lie beyond `end`."""
     position = None
     for match in seam.finditer(text, start, min(len(text), end + 1)):
         if match.start() > end or not text[start : match.start() + 1].strip(BLANK):

@@ -1,42 +1,71 @@
-"""The reply while it is written: always a valid message, the newest part of it when it is too long for one."""
+"""The reply while it is written: always a valid message, its newest part when it is too long for one."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 from typing import Final
 
 from telegram_bot.rendering.blocks import lay_out
 from telegram_bot.rendering.characters import BLANK, clean, cluster_end, is_visible
-from telegram_bot.rendering.cutting import LIMIT_MIN, SEAMS
+from telegram_bot.rendering.cutting import DEPTHS, LIMIT_MIN, SEAMS
 from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, Rendered
-from telegram_bot.rendering.page import Page
-from telegram_bot.rendering.unfinished import finish, open_fence
+from telegram_bot.rendering.page import Page, joined
+from telegram_bot.rendering.unfinished import chunks, finish, open_fence
 
 _CUT_OFF: Final = "…\n"
-# Of a long draft only this many limits of source are read: Markdown rarely renders to a sixth of itself.
-_RECENT_LIMITS: Final = 6
+# Of a longer block only this many limits of source are read: more than half of Markdown is text.
+_RECENT_LIMITS: Final = 3
 _PARAGRAPH: Final = re.compile(r"\n\n(?=\S)")
+# Blocks of drafts under way that are written out; a long answer has about a hundred.
+_PAGES_KEPT: Final = 512
 
 
 def preview(source: str, limit: int = MESSAGE_UNITS_MAX) -> Rendered | None:
-    """The unfinished answer as one message of at most `limit` code units; None while there is nothing to see."""
+    """The unfinished answer as a message of at most `limit` code units; None while nothing is to be seen."""
     if limit < LIMIT_MIN:
         raise ValueError(f"a draft of {limit} code units shows nothing")
     source = clean(source)
-    recent = _recent(source, limit * _RECENT_LIMITS)
-    page = lay_out(finish(recent))
+    page, whole = _newest(source, limit)
     end = len(page.text.rstrip(BLANK))
     start = 0
-    if len(recent) < len(source) or page.units.at(end) > limit:
+    if not whole or page.units.at(end) > limit:
         start = _tail(page, end, limit - len(_CUT_OFF))
-    prefix = _CUT_OFF if start or len(recent) < len(source) else ""
-    rendered = page.part(start, end, page.spans, source, prefix)
-    return rendered if is_visible(rendered.text[len(prefix) :]) else None
+        whole = whole and not start
+    rendered = page.part(start, end, page.spans, source, "" if whole else _CUT_OFF)
+    return rendered if is_visible(page.text[start:end]) else None
+
+
+def _newest(source: str, limit: int) -> tuple[Page, bool]:
+    """A page of the newest blocks, enough to fill a message, and whether these are all there are."""
+    pages: list[Page] = []
+    units = 0
+    whole = True
+    pieces = chunks(source)
+    for index in range(len(pieces) - 1, -1, -1):
+        piece = _recent(pieces[index], limit * _RECENT_LIMITS)
+        whole = len(piece) == len(pieces[index])
+        last = index == len(pieces) - 1
+        page = lay_out(finish(piece)) if last else _finished(piece)
+        if page.text.strip(BLANK):
+            pages.append(page)
+            units += page.units.at(len(page.text))
+        if units > limit or not whole:
+            break
+    else:
+        index = 0
+    return joined(pages[::-1]), whole and index == 0
+
+
+@lru_cache(_PAGES_KEPT)
+def _finished(piece: str) -> Page:
+    """The page of a block nothing will be added to: every frame of a draft needs it again."""
+    return lay_out(piece)
 
 
 def _recent(source: str, length: int) -> str:
-    """The end of a long source, from the beginning of a paragraph or a line; inside code, its fence is opened again."""
+    """The end of a long block, from a paragraph or a line on; inside code, its fence is opened again."""
     if len(source) <= length:
         return source
     earliest = len(source) - length
@@ -47,10 +76,10 @@ def _recent(source: str, length: int) -> str:
 
 
 def _tail(page: Page, end: int, limit: int) -> int:
-    """Where the longest end of the page that fits begins: at a block if half a message is left, else further inside."""
+    """Where the longest end that fits begins: at a block if that leaves half a message, else inside one."""
     earliest = page.units.reach_back(end, limit)
     enough = page.units.reach_back(end, limit // 2)
-    for deepest in range(3):
+    for deepest in range(DEPTHS):
         borders = [position for position, depth in page.borders if depth <= deepest]
         index = bisect_left(borders, earliest)
         if index < len(borders) and borders[index] <= enough:

@@ -21,7 +21,7 @@ _IMAGE: Final = "🖼"
 
 
 def is_link(url: str) -> bool:
-    """Whether Telegram keeps the URL behind a text: others it drops without a word (LinkManager::check_link in TDLib)."""
+    """Whether Telegram keeps the URL behind a text; others TDLib's LinkManager::check_link drops silently."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -22,6 +22,7 @@ _WORTH: Final[dict[EntityType, int]] = {
     "strikethrough": 5,
     "italic": 6,
 }
+BETWEEN_BLOCKS: Final = "\n\n"
 _BLANKS: Final = re.compile(r"[ \n]*")
 _BLANK_LINES: Final = re.compile(r"(?:[ ]*\n)*")
 
@@ -37,7 +38,7 @@ class Span(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """A position of the page and the source line it was made from; after a verbatim one lines correspond one to one."""
+    """A position of the page and its source line; after a verbatim one lines correspond one to one."""
 
     position: int
     line: int
@@ -65,7 +66,7 @@ class Page:
         inside = [clipped for span in spans if (clipped := _clip(self.text, span, start, end)) is not None]
         if len(inside) > ENTITIES_MAX:
             inside = sorted(sorted(inside, key=lambda span: _WORTH[span.type])[:ENTITIES_MAX])
-        # Telegram trims an indentation off the beginning of a block, unless its first blank is one that does not break.
+        # Telegram trims the indentation a block begins with, unless its first blank does not break.
         for span in inside:
             if span.type == "pre" and self.text[span.start] == " ":
                 at = span.start - start
@@ -82,6 +83,39 @@ class Page:
     def _in_code(self, position: int) -> bool:
         index = bisect_right(self.code, (position, len(self.text) + 1)) - 1
         return index >= 0 and position < self.code[index][1]
+
+
+def joined(pages: Sequence[Page]) -> Page:
+    """Pages of successive blocks as one; for showing only, it knows no sources."""
+    spans: list[Span] = []
+    borders: list[tuple[int, int]] = []
+    kept: dict[int, int] = {}
+    base = 0
+    for page in pages:
+        if base:
+            borders.append((base, 0))
+        spans += [span._replace(start=span.start + base, end=span.end + base) for span in page.spans]
+        borders += [(position + base, depth) for position, depth in page.borders]
+        kept |= {position + base: start + base for position, start in page.kept.items()}
+        base += len(page.text) + len(BETWEEN_BLOCKS)
+    return _page("", BETWEEN_BLOCKS.join(page.text for page in pages), spans, borders, (), kept)
+
+
+def _page(
+    source: str,
+    text: str,
+    spans: Sequence[Span],
+    borders: Sequence[tuple[int, int]],
+    anchors: Sequence[Anchor],
+    kept: dict[int, int],
+) -> Page:
+    code = tuple((span.start, span.end) for span in spans if span.type == "pre")
+    return Page(source, text, Units(text), tuple(spans), code, tuple(borders), tuple(anchors), kept)
+
+
+def verbatim(text: str) -> Page:
+    """A text without any styling as a page of its own source."""
+    return _page(text, text, (), (), (), {})
 
 
 def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -177,16 +211,7 @@ class PageBuilder:
         """The page as it stands."""
         text = "".join(self._written)
         spans = sorted(self._spans, key=lambda span: (span.start, -span.end))
-        return Page(
-            source=self._source,
-            text=text,
-            units=Units(text),
-            spans=tuple(spans),
-            code=tuple((span.start, span.end) for span in spans if span.type == "pre"),
-            borders=tuple(self._borders),
-            anchors=tuple(self._anchors),
-            kept=self._kept,
-        )
+        return _page(self._source, text, spans, self._borders, self._anchors, self._kept)
 
     def _add(self, span: Span) -> None:
         if span.start < span.end:

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from telegram_bot.rendering.syntax_math import math_plugin
 from telegram_bot.rendering.syntax_tables import table_plugin
 
-# Lists count twice (list and item): forty levels of list are read, deeper ones are shown as they were written.
+# Lists count twice (list and item): fifty levels of list are read, deeper ones are shown as they are written.
 _NESTING_MAX: Final = 100
 # Brackets within brackets, and emphasis around links: ten levels are more than people write.
 _BRACKETS_MAX: Final = 10
@@ -43,7 +43,7 @@ class _Blocks(ParserBlock):
 
 
 class _Markdown(MarkdownIt):
-    def validateLink(self, url: str) -> bool:
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002
         """Every link is parsed; which of them Telegram may open is decided where it is rendered."""
         return True
 

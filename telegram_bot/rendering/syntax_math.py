@@ -1,7 +1,8 @@
 r"""Math in Markdown: `$…$`, `$$…$$`, `\(…\)`, `\[…\]` and `\begin{align}…\end{align}`.
 
-Rules of our own and not mdit-py-plugins': its dollar rule reads the last character of a paragraph as the one before the
-first (`$x$ is 5` is no math to it), and its bracket rules know nothing of quotes and are quadratic in unclosed brackets.
+Rules of our own and not mdit-py-plugins': to its dollar rule the last character of a paragraph stands
+before the first (`$x$ is 5` is no math), and its bracket rules know no quotes and take quadratic time
+over unclosed brackets.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
 
 
 def _closing_line(state: StateBlock, start: int, end: int, closer: str, skipped: int) -> int | None:
-    """The line that ends with the closer; a line that goes on after it makes the formula part of a paragraph."""
+    """The line that ends with the closer; if it goes on after it the formula is part of a paragraph."""
     for line in range(start, end):
         if line > start and (state.isEmpty(line) or state.sCount[line] < state.blkIndent):
             return None

@@ -13,7 +13,7 @@ from markdown_it.rules_block import StateBlock
 
 _DELIMITER_ROW: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _BACKTICKS: Final = re.compile(r"`+")
-# Rows shorter than the header are filled up; this bounds what a short source can grow to (markdown-it's own bound).
+# Rows shorter than the header are filled up; this bounds what a short source can grow to, as in markdown-it.
 _CELLS_ADDED_MAX: Final = 0x10000
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
+# Before a line that can only begin a block of its own: neither indented nor an item of a list under way.
+_BORDER: Final = re.compile(r"\n(?:[ \t]*\n)+(?=[^\s\d*+-]|[*+-](?![ \t\n])|\d+(?![\d.)]))")
 _BLANK_LINE: Final = re.compile(r"\n[ \t>]*\n")
 _QUOTE: Final = r"[ \t>]*"
 _FENCE: Final = re.compile(
@@ -13,7 +16,8 @@ _FENCE: Final = re.compile(
 # A last line that is nothing yet: a bullet, a number, hashes, an underline, part of a fence, an empty box.
 _BARE_MARKER: Final = re.compile(
     rf"{_QUOTE}(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]+)*"
-    r"(?:[-+*][ \t]*(?:\[[ xX]?\]?)?|\d{1,9}[.)]|\#{1,6}|[-=_*]+|`{1,2}|~{1,2}|`{3,}[^`\n]*|~{3,}[^\n]*|\||!?\[)?[ \t]*"
+    r"(?:[-+*][ \t]*(?:\[[ xX]?\]?)?|\d{1,9}[.)]|\#{1,6}|[-=_*]+|`{1,2}|~{1,2}|`{3,}[^`\n]*|~{3,}[^\n]*"
+    r"|\||!?\[)?[ \t]*"
 )
 _DELIMITER_ROW: Final = re.compile(rf"{_QUOTE}\|?[ \t]*:?-[ \t:|-]*")
 _BLOCK_START: Final = re.compile(
@@ -38,7 +42,30 @@ def finish(source: str) -> str:
 
 
 def open_fence(source: str) -> str | None:
-    """The opening line of the code block the source ends in, its info string included; None outside of code."""
+    """The opening line of the code block the source ends in, info string included; None outside of code."""
+    opened = None
+    for opened, closed in _code_blocks(source):
+        if closed:
+            opened = None
+    return opened[0] if opened else None
+
+
+def chunks(source: str) -> list[str]:
+    """The source in pieces that can be read one by one: a paragraph, a whole list, a whole block of code."""
+    code = [(opened.start(), closed or len(source)) for opened, closed in _code_blocks(source)]
+    pieces = []
+    start = passed = 0
+    for border in _BORDER.finditer(source):
+        while passed < len(code) and code[passed][1] <= border.start():
+            passed += 1
+        if passed == len(code) or border.end() <= code[passed][0]:
+            pieces.append(source[start : border.start()])
+            start = border.end()
+    return [*pieces, source[start:]]
+
+
+def _code_blocks(source: str) -> Iterator[tuple[re.Match[str], int]]:
+    """The opening line of every fenced block and where its closing line ends; 0 if it is still open."""
     opened: re.Match[str] | None = None
     for match in _FENCE.finditer(source):
         if opened is None:
@@ -46,8 +73,10 @@ def open_fence(source: str) -> str | None:
             if match.end() < len(source) and not (match["marks"][0] == "`" and "`" in match["rest"]):
                 opened = match
         elif match["marks"].startswith(opened["marks"]) and not match["rest"].strip():
+            yield opened, match.end()
             opened = None
-    return opened[0] if opened else None
+    if opened is not None:
+        yield opened, 0
 
 
 def _without_bare_marker(source: str) -> str:
@@ -103,28 +132,28 @@ def _closed(block: str) -> str:
     opened = _Open()
     position = 0
     while (match := _TOKEN.search(block, position)) is not None:
-        token, start, position = match[0], match.start(), match.end()
+        lexeme, start, position = match[0], match.start(), match.end()
         last = position == len(block)
-        if token[0] == "`":
-            end = _matching(block, token, position)
+        if lexeme[0] == "`":
+            end = _matching(block, lexeme, position)
             if end is None:
-                return _with_closer(block[:start], token, block[position:].rstrip("`"), opened)
+                return _with_closer(block[:start], lexeme, block[position:].rstrip("`"), opened)
             position = end
-        elif token in _MATH or (token == "\\b" and _ENVIRONMENT.match(block, start)):
-            closer, body = _formula(block, token, start)
+        elif lexeme in _MATH or (lexeme == "\\b" and _ENVIRONMENT.match(block, start)):
+            closer, body = _formula(block, lexeme, start)
             end = block.find(closer, body)
             if end < 0:
                 content = _HALF_COMMAND.sub("", block[body:]).rstrip("$")
                 return _with_closer(block[:start], block[start:body], content, opened, closer)
             position = end + len(closer)
-        elif token[0] in "*_~" and not (token == "~" and not last):
-            meaningful = opened.run(token, block[start - 1 : start], block[position : position + 1])
+        elif lexeme[0] in "*_~" and not (lexeme == "~" and not last):
+            meaningful = opened.run(lexeme, block[start - 1 : start], block[position : position + 1])
             if last and not meaningful:
                 block = block[:start]
-        elif token.endswith("["):
+        elif lexeme.endswith("["):
             block = _link(block, start, position)
-            position = start if not block.startswith(token, start) else position
-        elif token == "\\":
+            position = start if not block.startswith(lexeme, start) else position
+        elif lexeme == "\\":
             block = block[:start]
     text = block.rstrip()
     return text + opened.closers() + block[len(text) :]
@@ -135,12 +164,12 @@ def _with_closer(before: str, opener: str, content: str, opened: _Open, closer: 
     return text + opened.closers()
 
 
-def _formula(block: str, token: str, start: int) -> tuple[str, int]:
+def _formula(block: str, lexeme: str, start: int) -> tuple[str, int]:
     """What closes the formula that starts here, and where its content begins."""
     environment = _ENVIRONMENT.match(block, start)
     if environment is not None:
         return f"\\end{{{environment[1]}}}", environment.end()
-    return _MATH[token], start + len(token)
+    return _MATH[lexeme], start + len(lexeme)
 
 
 def _matching(block: str, marks: str, position: int) -> int | None:
