@@ -1,0 +1,51 @@
+"""The history of tool calls: written behind, in batches."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+from uuid import UUID
+
+from conversations.events import Event, ToolCallPayload
+from conversations.models import Thread, Turn
+from tools.models import ToolCall
+
+KIND = "tool_call"
+
+
+def write_tool_calls(events: Sequence[Event]) -> None:
+    """Write finished calls (conversations.events.ToolCallPayload); one that is there already stays as it is.
+
+    A thread erased in the meantime takes nothing with it: the call stays, without its thread.
+    """
+    payloads = [cast(ToolCallPayload, event.payload) for event in events]
+    threads = set(
+        Thread.objects.filter(pk__in={payload["thread_id"] for payload in payloads}).values_list(
+            "pk", flat=True
+        )
+    )
+    turns = set(
+        Turn.objects.filter(pk__in={payload["turn_id"] for payload in payloads}).values_list("pk", flat=True)
+    )
+    ToolCall.objects.bulk_create(
+        [_row(payload, threads, turns) for payload in payloads], ignore_conflicts=True
+    )
+
+
+def _row(payload: ToolCallPayload, threads: set[int], turns: set[int]) -> ToolCall:
+    return ToolCall(
+        id=UUID(payload["id"]),
+        user_id=payload["user_id"],
+        thread_id=payload["thread_id"] if payload["thread_id"] in threads else None,
+        turn_id=payload["turn_id"] if payload["turn_id"] in turns else None,
+        call_id=payload["call_id"],
+        name=payload["name"],
+        arguments=payload["arguments"],
+        result=payload["result"],
+        files=payload["files"],
+        status=ToolCall.Status(payload["status"]),
+        seconds=payload["seconds"],
+        cost=Decimal(payload["cost"]),
+        error=payload["error"],
+        started_at=datetime.fromisoformat(payload["started_at"]),
+    )
