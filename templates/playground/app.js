@@ -118,7 +118,10 @@ function address(personId, chatId) {
 
 async function choose(personId, chatId, { push = true } = {}) {
   const person = page.people.find((user) => user.id === personId) ?? page.people[0];
+  const wish = Symbol("the newest choice");
+  page.wish = wish;
   const chats = await api.chats(person.id).catch(() => null);
+  if (page.wish !== wish) return; // another person was chosen while this one was being fetched
   if (chats === null) {
     toast("The playground does not answer");
     return;

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { showAnswer } from "./actions.js";
+import { bindDates } from "./dates.js";
 import { byId } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
@@ -22,7 +23,9 @@ export class Chat {
     this.outbox = new Outbox({ box: byId("outbox"), onChange: layout });
     this.drafts = new Drafts({ box: byId("drafts"), onChange: layout, onDraw: measureQuotes });
     this.pressed = [];
+    this.loaded = false;
     this.queue = Promise.resolve();
+    bindDates(byId("viewport"), byId("log"));
   }
 
   open(person, chat) {
@@ -34,6 +37,7 @@ export class Chat {
     this.timeline.open({ self: person.id, showSender: chat.type !== "private" });
     this.outbox.open(person.id);
     this.drafts.clear();
+    this.loaded = false;
     this.scroller.still();
     this.layout();
     this.hooks.onConnected(false);
@@ -45,7 +49,8 @@ export class Chat {
 
   layout() {
     this.timeline.layout();
-    this.hooks.onEmpty(this.timeline.size === 0 && this.outbox.items.size === 0 && this.drafts.open.size === 0 && this.loaded === this.person);
+    const empty = this.timeline.size + this.outbox.items.size + this.drafts.open.size === 0;
+    this.hooks.onEmpty(this.loaded && empty);
   }
 
   take(event) {
@@ -64,11 +69,10 @@ export class Chat {
 
   snapshot({ bot, messages, drafts, blocked }) {
     const log = byId("log");
-    const first = this.loaded !== this.person;
-    this.loaded = this.person;
     // While it is busy a screen reader does not read the whole history out.
     log.setAttribute("aria-busy", "true");
-    if (first) this.scroller.still();
+    if (!this.loaded) this.scroller.still();
+    this.loaded = true;
     const current = new Set(messages.map((message) => message.message_id));
     for (const id of [...this.timeline.rows.keys()]) if (!current.has(id)) this.timeline.remove(id);
     this.drafts.sync(drafts ?? []);

@@ -108,4 +108,10 @@ function morphText(node, text) {
   else node.data = text;
 }
 
+/** Puts `node` before `next`; where the browser can, without the node losing its scroll positions and focus. */
+export function put(parent, node, next) {
+  if (parent.moveBefore && node.isConnected && parent.isConnected) parent.moveBefore(node, next);
+  else parent.insertBefore(node, next);
+}
+
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

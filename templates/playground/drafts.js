@@ -10,6 +10,8 @@ const SLOWEST_PER_SECOND = 40;
 const TICK_MS = 33;
 // The server ends a draft and sends the message one after the other, in either order; between them the bubble waits.
 const HANDOVER_MS = 700;
+// After Stop the draft ends at once, and what was said so far comes when the bot has put it together.
+const HANDOVER_STOPPED_MS = 5000;
 // If even the server's own expiry is lost on the way, a draft does not stay for ever.
 const EXPIRY_GRACE_MS = 5000;
 // This much of the beginning must agree for a message to be the end of a draft that is still alive.
@@ -124,7 +126,7 @@ export class Drafts {
     const draft = this.open.get(id);
     if (!draft || draft.ended) return;
     draft.ended = true;
-    draft.handover = setTimeout(() => this.vanish(id), HANDOVER_MS);
+    draft.handover = setTimeout(() => this.vanish(id), draft.stopping ? HANDOVER_STOPPED_MS : HANDOVER_MS);
   }
 
   vanish(id) {

@@ -3,6 +3,7 @@
 
 import { element, icon } from "./dom.js";
 import { detect } from "./detect.js";
+import { highlight } from "./highlight.js";
 
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
 
@@ -59,7 +60,7 @@ function wrap(entity, raw, content) {
       return element(SIMPLE[entity.type], {}, content);
     case "spoiler": return spoiler(content);
     case "code": return element("code", { class: "mono", "data-action": "copy-text", title: "Click to copy" }, content);
-    case "pre": return codeBlock(entity.language, content);
+    case "pre": return codeBlock(entity.language, highlight(raw, entity.language));
     case "blockquote": return quote(false, content);
     case "expandable_blockquote": return quote(true, content);
     case "text_link": return link(entity.url ?? "", content);

@@ -47,7 +47,7 @@ function bubble(message, own, { showSender, state }) {
   const media = mediaOf(message);
   const below = text !== "" || message.rich_message;
   const lone = !media && !message.entities?.length && isLoneEmoji(text);
-  const classes = ["bubble", media?.wide && "wide-media", media && !below && "only-media", lone && "lone", endsRightToLeft(text) && "rtl-end",
+  const classes = ["bubble", media?.wide && "wide-media", media?.wide && !below && "only-media", lone && "lone", endsRightToLeft(text) && "rtl-end",
     message.edit_date && "has-edited"];
   return element("div", { class: classes.filter(Boolean).join(" ") },
     showSender ? element("div", { class: `sender ${peerColor(message.from?.id)}`, dir: "auto" }, fullName(message.from)) : null,

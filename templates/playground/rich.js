@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { codeBlock, command, link, quote, spoiler } from "./entities.js";
+import { highlight } from "./highlight.js";
 import { buttonNode } from "./keyboard.js";
 import { mediaOf } from "./media.js";
 
@@ -84,7 +85,7 @@ const heading = (block, depth) => {
 const BLOCKS = {
   paragraph: (block, depth) => element("p", { class: "rich-paragraph", dir: "auto" }, richText(block.text, depth)),
   heading,
-  pre: (block, depth) => codeBlock(block.language, richText(block.text, depth)),
+  pre: (block, depth) => codeBlock(block.language, highlight(plain(block.text), block.language)),
   footer: (block, depth) => element("p", { class: "rich-footer", dir: "auto" }, richText(block.text, depth)),
   divider: () => element("hr", { class: "rich-divider" }),
   mathematical_expression: (block) => element("div", { class: "math-block", dir: "ltr", tabindex: "0" }, block.expression ?? ""),

@@ -12,6 +12,7 @@ export class Scroller {
   constructor({ viewport, flow, jump }) {
     Object.assign(this, { viewport, flow, jump });
     this.pinned = true;
+    this.gliding = false;
     this.unread = 0;
     this.offset = 0;
     this.quiet = true;
@@ -20,6 +21,10 @@ export class Scroller {
     observer.observe(flow);
     observer.observe(viewport);
     viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    // On the way down the page is not at the bottom yet, but means to be; only the person's own hand stops that.
+    for (const type of ["scrollend", "wheel", "touchstart", "keydown"]) {
+      viewport.addEventListener(type, () => { this.gliding = false; }, { passive: true });
+    }
     jump.addEventListener("click", () => this.toBottom({ smooth: true }));
   }
 
@@ -48,6 +53,7 @@ export class Scroller {
   }
 
   scrolled() {
+    if (this.gliding) return;
     const wasPinned = this.pinned;
     this.pinned = this.bottom() - this.viewport.scrollTop < NEAR;
     if (this.pinned && !wasPinned) this.setUnread(0);
@@ -80,7 +86,9 @@ export class Scroller {
   toBottom({ smooth = false } = {}) {
     this.pinned = true;
     this.setUnread(0);
-    this.viewport.scrollTo({ top: this.bottom(), behavior: smooth && !reducedMotion() ? "smooth" : "instant" });
+    const distance = this.bottom() - this.viewport.scrollTop;
+    this.gliding = smooth && distance > 0 && !reducedMotion();
+    this.viewport.scrollTo({ top: this.bottom(), behavior: this.gliding ? "smooth" : "instant" });
   }
 
   /** A message arrived; while the person reads further up it is only counted. */

@@ -1,6 +1,6 @@
 // The conversation: messages in order of their ids, under their days, grouped by who speaks.
 
-import { element, morph } from "./dom.js";
+import { element, morph, put } from "./dom.js";
 import { dayKey, dayLabel } from "./format.js";
 import { messageRow } from "./message.js";
 
@@ -51,7 +51,7 @@ export class Timeline {
     const section = this.section(message.date);
     let before = section.lastElementChild;
     while (before.dataset.messageId && Number(before.dataset.messageId) > message.message_id) before = before.previousElementSibling;
-    before.after(row);
+    put(section, row, before.nextSibling);
   }
 
   section(date) {
