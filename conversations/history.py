@@ -73,7 +73,7 @@ def _with_results(messages: Sequence[RequestMessage]) -> tuple[RequestMessage, .
     open_calls: dict[str, ToolCall] = {}
     for message in messages:
         results = {part.call_id: part for part in message.parts if isinstance(part, ToolResult)}
-        rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+        rest: Parts = tuple(part for part in message.parts if not isinstance(part, ToolResult))
         if open_calls:
             answers = tuple(results.get(call.id) or _unanswered(call) for call in open_calls.values())
             if message.role == "user":

@@ -131,7 +131,8 @@ def _hold(turn: Turn, estimate: Decimal) -> Decimal:
     if turn.steps == 0:
         held: Hold = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
         return held.amount
-    return ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
+    left: Decimal = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
+    return left
 
 
 def _affordable_output(budget: Decimal, prompt: int, rates: Rates, wanted: int) -> int:

@@ -42,6 +42,7 @@ def current_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable
         started = _new_thread(chat, topic, user, tools)
         Thread.objects.bulk_create([started], ignore_conflicts=True)  # two first messages, one thread
         thread = lane.select_for_update().get()
+    thread.chat = chat  # at hand for whoever answers; no second query
     return thread
 
 

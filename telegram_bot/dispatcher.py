@@ -55,7 +55,7 @@ def build() -> Roles:
 
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
-    dispatcher.include_routers(commands.router, chat.router)
+    dispatcher.include_routers(commands.router(), chat.router())
     roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
-from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
 from django.db import InterfaceError, OperationalError
 
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
@@ -25,7 +25,7 @@ async def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
-        serving = asyncio.create_task(_serve(roles))
+        serving = asyncio.create_task(serve(roles))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -34,13 +34,14 @@ async def run() -> None:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         log.info("bot.stopping")
-        await _wind_down(roles)
+        await wind_down(roles)
     finally:
         await roles.bot.session.close()
     log.info("bot.stopped")
 
 
-async def _serve(roles: Roles) -> None:
+async def serve(roles: Roles) -> None:
+    """Do everything a running bot does, until cancelled. Raises WrongToken."""
     await _greet_telegram(roles)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))
@@ -54,9 +55,7 @@ async def _greet_telegram(roles: Roles) -> None:
     while True:
         try:
             me = await roles.bot.me()
-            await roles.bot.delete_webhook()
-            await set_menu(roles.bot)
-        except TelegramUnauthorizedError as error:
+        except (TelegramUnauthorizedError, TelegramNotFound) as error:
             raise WrongToken from error
         except TelegramAPIError as error:
             pause = AWAY_PAUSES[min(tries, len(AWAY_PAUSES) - 1)]
@@ -64,13 +63,13 @@ async def _greet_telegram(roles: Roles) -> None:
             await asyncio.sleep(pause)
             tries += 1
         else:
-            log.info(
-                "bot.started",
-                username=me.username,
-                models=len(roles.desk.models),
-                tools=len(roles.desk.tools),
-            )
-            return
+            break
+    try:
+        await roles.bot.delete_webhook()
+        await set_menu(roles.bot)
+    except TelegramAPIError as error:  # a menu is worth a warning, not a silent bot
+        log.warning("telegram.menu_not_set", reason=str(error)[:200])
+    log.info("bot.started", username=me.username, models=len(roles.desk.models), tools=len(roles.desk.tools))
 
 
 async def _recover(roles: Roles) -> None:
@@ -93,7 +92,8 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]], *, at_on
         await asyncio.sleep(seconds)
 
 
-async def _wind_down(roles: Roles) -> None:
+async def wind_down(roles: Roles) -> None:
+    """Finish what is nearly done and give the rest up to whoever comes next."""
     await roles.inbox.drain(GRACE_SECONDS / 4)
     await roles.bursts.settle_all()
     await roles.answers.drain(GRACE_SECONDS / 2)

@@ -12,8 +12,6 @@ from telegram_bot.handlers import reply
 from telegram_bot.inbox import LATER
 from telegram_bot.intake import TEXT_MAX, to_inbound, topic_of
 
-router = Router(name="chat")
-
 # Kinds of a person's message that are not read yet. Notices about the chat are no messages of anybody.
 KINDS_LATER = frozenset(
     {
@@ -23,7 +21,6 @@ KINDS_LATER = frozenset(
 )  # fmt: skip
 
 
-@router.message(F.chat.type == ChatType.PRIVATE, F.text)
 async def on_message(message: Message, bursts: Bursts, update_id: int) -> object:
     """A text: into its burst, which becomes a turn."""
     inbound = to_inbound(message)
@@ -36,14 +33,12 @@ async def on_message(message: Message, bursts: Bursts, update_id: int) -> object
     return LATER
 
 
-@router.message(F.chat.type == ChatType.PRIVATE, F.content_type.in_(KINDS_LATER))
 async def on_other_kind(message: Message) -> None:
     """Pictures, voice and the rest come with a later issue; until then one polite sentence."""
     if message.from_user is not None:
         await reply(message, "not_yet")
 
 
-@router.message(F.chat.type.in_({ChatType.GROUP, ChatType.SUPERGROUP}))
 async def on_group_message(message: Message, bot: Bot) -> None:
     """Groups come later: whoever speaks to the bot there gets one sentence."""
     me = await bot.me()
@@ -53,14 +48,24 @@ async def on_group_message(message: Message, bot: Bot) -> None:
         await reply(message, "groups_later")
 
 
-@router.stopped_message_generation()
 async def on_stop_button(stopped: MessageGenerationStopped, answers: Answers) -> None:
     """Telegram's own Stop button under a draft."""
     await answers.stop(stopped.chat.id, stopped.message_thread_id)
 
 
-@router.my_chat_member(F.chat.type == ChatType.PRIVATE)
 async def on_membership(change: ChatMemberUpdated) -> None:
     """A person blocked the bot, or let it in again (writing to it does the rest)."""
     if change.new_chat_member.status == "kicked":
         await in_db(set_unreachable_by_telegram)(change.from_user.id)
+
+
+def router() -> Router:
+    """What leads here."""
+    router = Router(name="chat")
+    private = F.chat.type == ChatType.PRIVATE
+    router.message.register(on_message, private, F.text)
+    router.message.register(on_other_kind, private, F.content_type.in_(KINDS_LATER))
+    router.message.register(on_group_message, F.chat.type.in_({ChatType.GROUP, ChatType.SUPERGROUP}))
+    router.stopped_message_generation.register(on_stop_button)
+    router.my_chat_member.register(on_membership, private)
+    return router

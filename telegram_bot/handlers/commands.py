@@ -18,10 +18,6 @@ from telegram_bot.keyboards import RetryPress
 from telegram_bot.services import Desk
 from telegram_bot.texts import say
 
-router = Router(name="commands")
-router.message.filter(F.chat.type == ChatType.PRIVATE)
-
-
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
     command: str
@@ -37,7 +33,6 @@ MENU = [
 ]
 
 
-@router.message(Command("start"))
 async def on_start(message: Message) -> None:
     """Who I am, what you have, one thing to try."""
     assert message.from_user is not None
@@ -45,12 +40,10 @@ async def on_start(message: Message) -> None:
     await reply(message, "start", name=message.from_user.first_name, balance=balance)
 
 
-@router.message(Command("help"))
 async def on_help(message: Message) -> None:
     await reply(message, "help", menu=MENU)
 
 
-@router.message(Command("new"))
 async def on_new(message: Message, desk: Desk, answers: Answers) -> None:
     """A fresh thread; what is being answered in the old one is stopped and kept."""
     assert message.from_user is not None
@@ -65,26 +58,22 @@ async def on_new(message: Message, desk: Desk, answers: Answers) -> None:
     await reply(message, "new")
 
 
-@router.message(Command("stop"))
 async def on_stop(message: Message, answers: Answers) -> None:
     """Stop the answer under way; it says itself that it was stopped."""
     if not await answers.stop(message.chat.id, topic_of(message)):
         await reply(message, "nothing_to_stop")
 
 
-@router.message(Command("balance"))
 async def on_balance(message: Message) -> None:
     assert message.from_user is not None
     balance = await in_db(people.welcome)(profile_of(message.from_user))
     await reply(message, "balance", balance=balance)
 
 
-@router.message(F.text.startswith("/"))
 async def on_unknown_command(message: Message) -> None:
     await reply(message, "unknown_command")
 
 
-@router.callback_query(RetryPress.filter())
 async def on_retry(query: CallbackQuery, callback_data: RetryPress, answers: Answers) -> None:
     """Ask a broken-off turn again."""
     user_id, language = await in_db(people.known)(profile_of(query.from_user))
@@ -96,8 +85,22 @@ async def on_retry(query: CallbackQuery, callback_data: RetryPress, answers: Ans
     await query.answer()
 
 
-@router.callback_query()
 async def on_unknown_button(query: CallbackQuery) -> None:
     """A button of an older version, or none of ours."""
     _, language = await in_db(people.known)(profile_of(query.from_user))
     await query.answer(say("old_button", language), show_alert=True)
+
+
+def router() -> Router:
+    """What leads here."""
+    router = Router(name="commands")
+    router.message.filter(F.chat.type == ChatType.PRIVATE)
+    router.message.register(on_start, Command("start"))
+    router.message.register(on_help, Command("help"))
+    router.message.register(on_new, Command("new"))
+    router.message.register(on_stop, Command("stop"))
+    router.message.register(on_balance, Command("balance"))
+    router.message.register(on_unknown_command, F.text.startswith("/"))
+    router.callback_query.register(on_retry, RetryPress.filter())
+    router.callback_query.register(on_unknown_button)
+    return router
