@@ -1,11 +1,14 @@
 """The Celery app; its settings are the CELERY_… names of config/settings.py, the beat schedule among them."""
 
-import os
-
 from celery import Celery
 from celery.signals import setup_logging
+from django.conf import settings
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from config.start import one_sentence
+
+with one_sentence():
+    # Celery would read them later, inside a traceback of its own.
+    settings.DATABASES  # noqa: B018
 
 app = Celery("starling")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -32,7 +32,8 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
     def text(self, name: str, default: str = "") -> str:
         self.names.add(name)
         try:
-            value: str = self.str(name, default="").strip()
+            # Past django-environ's own get_value, which takes "$…" for the name of another variable.
+            value = str(self.ENVIRON.get(name, "")).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {error}.") from error
         return value or default

@@ -79,6 +79,8 @@ class Postgres:
     def start(self) -> None:
         prepare(self.place)
         _end_leftover(self.folder / "postmaster.pid", str(self.folder), signal.SIGINT)
+        for left in self.place.sockets.glob(".s.PGSQL.*"):
+            left.unlink()
         if not (self.folder / "PG_VERSION").exists():
             self._initdb()
         quick = [] if self.durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
@@ -309,6 +311,9 @@ def _end_leftover(pid_file: Path, words: str, how: signal.Signals) -> None:
     """Stop the server a killed run left behind; we hold the checkout's lock, so it serves nobody."""
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            pid_file.unlink()  # dead, but nobody has buried it: PostgreSQL would take it for alive
+            return
         ours = words in " ".join(process.cmdline())
     except (OSError, ValueError, IndexError, psutil.Error):
         return

@@ -15,7 +15,7 @@ import structlog
 
 MASK = "[redacted]"
 # The shapes of the keys this program meets: a bot token, Anthropic and OpenAI, Google.
-SECRET_SHAPES = re.compile(r"\d{6,}:[\w-]{35}|\bsk-[\w-]{16,}|\bAIza[\w-]{30,}")
+SECRET_SHAPES = re.compile(r"\d{6,}:[\w-]{35}|sk-ant-[\w-]{8,}|\bsk-[\w-]{16,}|AIza[\w-]{30,}")
 URL_PASSWORD = re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/@]+(?=@)")
 SECRET_LENGTH_MIN = 6  # a shorter "secret" would black out ordinary words
 # They say at INFO what we say in our own events, or put whole requests into DEBUG lines.
@@ -104,8 +104,9 @@ def _secret_part(value: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it stands in plain text, in JSON, in a repr and in a URL."""
-    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
+    """A secret as it stands in plain text, in a URL and in a repr, and each of these in JSON."""
+    plain = {secret, quote(secret), quote(secret, safe=""), repr(secret)[1:-1], repr(secret.encode())[2:-1]}
+    return plain | {json.dumps(form, ensure_ascii=ascii)[1:-1] for form in plain for ascii in (True, False)}
 
 
 def _renderers(form: str) -> list[structlog.typing.Processor]:

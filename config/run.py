@@ -117,6 +117,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
+        "WEB_HOST": settings.WEB_HOST,
         "WEB_PORT": str(settings.WEB_PORT),
         "PLAYGROUND_PORT": str(settings.PLAYGROUND_PORT),
     }

@@ -1,5 +1,6 @@
 """Every setting, read from the environment (NAME or NAME_FILE) and from .env; .env.example explains each."""
 
+import contextlib
 import secrets
 from decimal import Decimal
 from pathlib import Path
@@ -18,13 +19,18 @@ env = Environment(BASE_DIR)
 # Fields and ModelAdmin take type arguments at run time too, as django-stubs writes them.
 django_stubs_ext.monkeypatch()
 
+# What this checkout keeps: the embedded servers' data, files, its key. Not everybody may write here.
+LOCAL = BASE_DIR / ".local"
+with contextlib.suppress(OSError):
+    LOCAL.mkdir(exist_ok=True)
+
 # The longest a task may run; the visibility timeout below must be longer, or it would run twice at once.
 TASK_SECONDS_MAX = 900
 
 
 def _own_secret_key() -> str:
     """This machine's own key, made once: nobody has to invent one to try Starling."""
-    path = BASE_DIR / ".local" / "secret_key"
+    path = LOCAL / "secret_key"
     try:
         return keep_private(path, secrets.token_urlsafe(50))
     except OSError as error:
@@ -39,8 +45,10 @@ SECRET_KEY = env.text("SECRET_KEY") or _own_secret_key()
 DEBUG = env.flag("DEBUG", default=False)
 # True behind a proxy that speaks HTTPS: cookies, redirects and HSTS then insist on it.
 HTTPS = env.flag("HTTPS", default=False)
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+# 127.0.0.1 in any case: health probes come from inside.
+ALLOWED_HOSTS = [*env.listing("ALLOWED_HOSTS", "localhost,[::1]"), "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
+WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.port("WEB_PORT", 8000)
 
 INSTALLED_APPS = [
@@ -119,7 +127,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 STATIC_URL = "static/"
 # WhiteNoise reads the packages' own folders: there is no collected copy to forget.
 WHITENOISE_USE_FINDERS = True
-MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".local" / "media")))
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(LOCAL / "media")))
 
 # PostgreSQL and Redis --------------------------------------------------------------------------------
 
@@ -170,6 +178,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE_FILENAME = str(LOCAL / "beat-schedule")
 # `expires`: what could not run in its own time is not done twice later.
 CELERY_BEAT_SCHEDULE = {
     "expire holds": {"task": "billing.tasks.expire_holds", "schedule": 15.0, "options": {"expires": 15}},
