@@ -11,6 +11,7 @@ from aiogram.methods import TelegramMethod
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from telegram_bot.playground.attached import Attached
 from telegram_bot.playground.errors import Refused, bad_request, too_large
 from telegram_bot.playground.files import UPLOAD_MAX_BYTES
 from telegram_bot.playground.shapes import Json, Upload, Uploads
@@ -18,6 +19,20 @@ from telegram_bot.playground.shapes import Json, Upload, Uploads
 M = TypeVar("M", bound=TelegramMethod[Any])
 
 FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+# Arguments aiogram types as InputFile and nothing else.
+FILES_ONLY: Final = frozenset({"thumbnail", "certificate"})
+# What belongs to businesses, channels, groups and inline mode; ignoring it would hide a mistake.
+UNSUPPORTED: Final = frozenset(
+    {
+        "business_connection_id",
+        "direct_messages_topic_id",
+        "suggested_post_parameters",
+        "ephemeral_message_parameters",
+        "receiver_user_id",
+        "inline_message_id",
+        "allow_paid_broadcast",
+    }
+)
 # telegram-bot-api Client.cpp: what it says when a required argument is absent.
 MISSING: Final = {
     "chat_id": "chat_id is empty",
@@ -83,8 +98,12 @@ def build(kind: type[M], arguments: Json, uploads: Uploads) -> M:
     if unknown:
         # Telegram itself would ignore it, and the author of the call would never learn of the slip.
         raise bad_request(f"{kind.__api_method__} has no parameter {unknown[0]!r}")
+    unsupported = sorted(arguments.keys() & UNSUPPORTED)
+    if unsupported:
+        raise bad_request(f"this stand-in does not support {unsupported[0]}")
     given = {name: _decoded(fields[name].annotation, name, value) for name, value in arguments.items()}
     given |= {name: f"attach://{name}" for name in uploads if name in fields and name not in given}
+    given = _with_files(given)
     try:
         method = kind.model_validate(given)
     except ValidationError as error:
@@ -101,7 +120,9 @@ def as_json(value: BaseModel | Default) -> Json:
     """A Bot API object as it came, without what was not given."""
     if isinstance(value, Default):
         return {}
-    return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    return value.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude_none=True, fallback=lambda file: file.name
+    )
 
 
 def _decoded(annotation: Any, name: str, value: Any) -> Any:
@@ -114,6 +135,18 @@ def _decoded(annotation: Any, name: str, value: Any) -> Any:
         if value[:1] in ("{", "[") or name in UNREADABLE:
             raise _unreadable(name) from error
         return value
+
+
+def _with_files(value: Any) -> Any:
+    """The same arguments with an object for every file that may not be given as a text."""
+    if isinstance(value, list):
+        return [_with_files(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: Attached(item) if name in FILES_ONLY and isinstance(item, str) else _with_files(item)
+        for name, item in value.items()
+    }
 
 
 def _takes_text(annotation: Any) -> bool:

@@ -34,6 +34,7 @@ class Control:
             int(body["status"]),
             str(body.get("description") or ""),
             int(body.get("times", 1)),
+            body.get("retry_after"),
         )
         return web.json_response({})
 

@@ -108,9 +108,7 @@ def _jpeg_size(body: bytes) -> tuple[int, int] | None:
 def checked_photo_size(body: bytes) -> tuple[int, int]:
     """The size of a picture Telegram would take as a photo, or its refusal."""
     if len(body) > PHOTO_MAX_BYTES:
-        raise bad_request(
-            f"file of size {len(body)} bytes is too big for a photo; the maximum size is {PHOTO_MAX_BYTES} bytes"
-        )
+        raise bad_request(f"file of size {len(body)} bytes is too big for a photo")
     size = image_size(body)
     if size is None:
         raise bad_request("IMAGE_PROCESS_FAILED")

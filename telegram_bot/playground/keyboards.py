@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, TelegramObject
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, RichMessageButton, TelegramObject
 
 from telegram_bot.playground.arguments import as_json
-from telegram_bot.playground.errors import bad_request
+from telegram_bot.playground.errors import Refused, bad_request
 from telegram_bot.playground.shapes import Json
 
-CALLBACK_DATA_MAX_BYTES: Final = 64  # InlineKeyboardButton.callback_data: "1-64 bytes"
-COPY_TEXT_MAX: Final = 256  # CopyTextButton.text: "1-256 characters"
-BUTTONS_MAX: Final = 100  # undocumented server limit: REPLY_MARKUP_TOO_LONG above it
+CALLBACK_DATA: Final = range(1, 65)  # InlineKeyboardButton.callback_data: "1-64 bytes"
+COPIED_TEXT: Final = range(1, 257)  # CopyTextButton.text: "1-256 characters"
+BUTTONS_MAX: Final = 100  # undocumented; the server answers REPLY_MARKUP_TOO_LONG above it
 STYLES: Final = frozenset({"danger", "success", "primary"})
 LINK_SCHEMES: Final = ("http://", "https://", "tg://", "ton://")
 # The fields of a button that do not say what it does.
@@ -27,31 +27,29 @@ def checked_markup(markup: TelegramObject | None) -> Json:
     if len(buttons) > BUTTONS_MAX:
         raise bad_request("REPLY_MARKUP_TOO_LONG")
     for button in buttons:
-        _check_button(button)
+        check_button(button)
     return {"reply_markup": as_json(markup)} if buttons else {}
 
 
-def _check_button(button: InlineKeyboardButton) -> None:
-    if not button.text.strip():
-        raise bad_request("can't parse inline keyboard button: Text must be non-empty")
+def check_button(button: InlineKeyboardButton | RichMessageButton) -> None:
+    """Refuse a button Telegram would refuse, or would quietly make into another one."""
+    if not isinstance(button.text, str) or not button.text.strip():
+        raise _cannot("Text must be non-empty")
     if button.style is not None and button.style not in STYLES:
-        raise bad_request("can't parse inline keyboard button: invalid button style specified")
+        raise _cannot("invalid button style specified")
     actions = {name for name in button.model_fields_set - APPEARANCE if getattr(button, name) is not None}
     if not actions:
-        raise bad_request(
-            "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"
-        )
+        raise _cannot("Text buttons are unallowed in the inline keyboard")
     if len(actions) > 1:
         # Telegram would take one of them and drop the rest without a word.
-        raise bad_request(
-            f"can't parse inline keyboard button: exactly one of {', '.join(sorted(actions))} may be used"
-        )
-    if (
-        button.callback_data is not None
-        and not 1 <= len(button.callback_data.encode()) <= CALLBACK_DATA_MAX_BYTES
-    ):
+        raise _cannot(f"exactly one of {', '.join(sorted(actions))} may be used")
+    if button.callback_data is not None and len(button.callback_data.encode()) not in CALLBACK_DATA:
         raise bad_request("BUTTON_DATA_INVALID")
     if button.url is not None and not button.url.startswith(LINK_SCHEMES):
         raise bad_request(f"inline keyboard button URL '{button.url}' is invalid: Wrong HTTP URL")
-    if button.copy_text is not None and not 1 <= len(button.copy_text.text) <= COPY_TEXT_MAX:
+    if button.copy_text is not None and len(button.copy_text.text) not in COPIED_TEXT:
         raise bad_request("BUTTON_COPY_TEXT_INVALID")
+
+
+def _cannot(words: str) -> Refused:
+    return bad_request(f"can't parse inline keyboard button: {words}")

@@ -37,6 +37,7 @@ class Failure:
     status: int
     description: str
     times: int
+    retry_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -65,8 +66,8 @@ class Bucket:
 class Limits:
     """Decides whether a call may go on."""
 
-    def __init__(self) -> None:
-        self.pace = False
+    def __init__(self, *, pace: bool = False) -> None:
+        self.pace = pace
         self._floods: dict[int, Flood] = {}
         self._failures: dict[str, Failure] = {}
         self._total = Bucket(TOTAL_PER_SECOND, TOTAL_BURST)
@@ -79,9 +80,11 @@ class Limits:
         named = frozenset(methods) if methods else None
         self._floods[chat_id] = Flood(time.monotonic() + seconds, named)
 
-    def fail(self, method: str, status: int, description: str, times: int = 1) -> None:
+    def fail(
+        self, method: str, status: int, description: str = "", times: int = 1, retry_after: int | None = None
+    ) -> None:
         """Let the next calls of a method fail."""
-        self._failures[method] = Failure(status, description, times)
+        self._failures[method] = Failure(status, description, times, retry_after)
 
     def failure(self, method: str) -> Failure | None:
         """The failure this call has to meet, used up by asking."""

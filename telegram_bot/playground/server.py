@@ -33,9 +33,14 @@ class Playground:
     """A running stand-in for Telegram; `Playground.started()` is the way to get one."""
 
     def __init__(
-        self, token: str = TOKEN, *, draft_seconds: float = DRAFT_SECONDS, pages: Path | None = None
+        self,
+        token: str = TOKEN,
+        *,
+        draft_seconds: float = DRAFT_SECONDS,
+        pace: bool = False,
+        pages: Path | None = None,
     ) -> None:
-        self.state = State(token, draft_seconds=draft_seconds)
+        self.state = State(token, draft_seconds=draft_seconds, pace=pace)
         self.log = CallLog()
         self.url = ""
         self._pages = pages
@@ -77,7 +82,7 @@ class Playground:
 
     async def close(self) -> None:
         """Let everybody who waits go, and stop listening."""
-        self.state.close()
+        await self.state.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -127,7 +132,7 @@ class Playground:
         """Raise the failure a test asked for; one that comes only after the call is returned instead."""
         failure = self.state.limits.failure(call.method)
         if failure is not None and failure.status:
-            raise Refused(failure.status, failure.description)
+            raise Refused(failure.status, failure.description, retry_after=failure.retry_after)
         return failure
 
     async def _carry_out(self, entry: Entry, call: Call, context: Context) -> Any:

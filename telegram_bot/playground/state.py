@@ -17,6 +17,7 @@ from telegram_bot.playground.files import FileStore
 from telegram_bot.playground.limits import Limits
 from telegram_bot.playground.shapes import FormattedText, Json
 from telegram_bot.playground.updates import UpdateQueue
+from telegram_bot.playground.webhook import Webhook
 
 # Ids begin at a number made of the time, so a restarted playground never repeats one.
 ID_EPOCH: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -132,7 +133,7 @@ class Query:
 class State:
     """Everything the stand-in remembers, and the few acts that change it."""
 
-    def __init__(self, token: str, *, draft_seconds: float = DRAFT_SECONDS) -> None:
+    def __init__(self, token: str, *, draft_seconds: float = DRAFT_SECONDS, pace: bool = False) -> None:
         self.token = token
         self.draft_seconds = draft_seconds
         self.bot: Json = {
@@ -142,8 +143,11 @@ class State:
             "username": BOT_USERNAME,
         }
         self.updates = UpdateQueue(first_id())
+        self.webhook = Webhook(self.updates)
         self.files = FileStore()
-        self.limits = Limits()
+        self.limits = Limits(pace=pace)
+        self.words: dict[tuple[str, str], str] = {}  # names and descriptions, by kind and language
+        self.menu_buttons: dict[int | None, Json] = {}
         self.commands: dict[tuple[str, str], list[Json]] = {}  # by scope and language
         self.queries: dict[str, Query] = {}
         self.chats: dict[int, PrivateChat] = {
@@ -259,8 +263,9 @@ class State:
         """The number that stands for this chat in every callback query."""
         return self._chat_instances.setdefault(chat.person.id, str(secrets.randbits(62)))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of timers and of everybody who waits."""
+        await self.webhook.remove()
         self.updates.interrupt()
         for chat in self.chats.values():
             self._cancel_draft_timer(chat)

@@ -40,7 +40,7 @@ class UpdateQueue:
         self._pending: deque[Pending] = deque()
         self._poll: asyncio.Future[None] | None = None
         self.allowed: list[str] = []
-        self.webhook_url = ""
+        self.has_webhook = False
         self.arrived = asyncio.Event()
 
     def __len__(self) -> int:
@@ -72,9 +72,11 @@ class UpdateQueue:
             self._poll.set_result(None)
         return update_id
 
-    async def poll(self, offset: int, limit: int, timeout: int) -> list[Json]:
+    async def poll(
+        self, offset: int, limit: int, timeout: int, allowed: list[str] | None = None
+    ) -> list[Json]:
         """Answer getUpdates: confirm what lies below `offset`, then wait up to `timeout` seconds for news."""
-        if self.webhook_url:
+        if self.has_webhook:
             raise conflict(
                 "can't use getUpdates method while webhook is active; "
                 "use deleteWebhook to delete the webhook first"
@@ -84,6 +86,7 @@ class UpdateQueue:
                 "terminated by other getUpdates request; make sure that only one bot instance is running"
             )
         )
+        self.allow(allowed)
         self._confirm(offset)
         limit = min(max(limit, 1), LIMIT_MAX)
         if timeout > 0 and not len(self):
@@ -99,12 +102,7 @@ class UpdateQueue:
         else:
             self._poll.set_exception(reason)
 
-    def first(self) -> Json | None:
-        """The oldest unconfirmed update, for a webhook."""
-        self._drop_expired()
-        return self._pending[0].update if self._pending else None
-
-    def batch(self) -> list[Json]:
+    def waiting(self) -> list[Json]:
         """All unconfirmed updates, oldest first."""
         self._drop_expired()
         return [pending.update for pending in self._pending]
@@ -114,6 +112,7 @@ class UpdateQueue:
         self._pending = deque(pending for pending in self._pending if pending.update is not update)
 
     def clear(self) -> None:
+        """Forget everything that was not confirmed."""
         self._pending.clear()
 
     async def _wait(self, seconds: int) -> None:

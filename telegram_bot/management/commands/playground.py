@@ -32,17 +32,17 @@ class Command(BaseCommand):
         try:
             asyncio.run(self._run(port, pace=options["pace"]))
         except OSError as error:
-            raise CommandError(
-                f"The playground cannot listen on port {port} ({error.strerror}); set PLAYGROUND_PORT to a free one."
-            ) from error
+            words = f"The playground cannot listen on port {port}: set PLAYGROUND_PORT to a free one."
+            raise CommandError(words) from error
 
     async def _run(self, port: int, *, pace: bool) -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         pages = settings.BASE_DIR / "templates" / "playground"
-        async with Playground.started(settings.TELEGRAM_BOT_TOKEN, port=port, pages=pages) as telegram:
-            telegram.state.limits.pace = pace
+        async with Playground.started(
+            settings.TELEGRAM_BOT_TOKEN, port=port, pages=pages, pace=pace
+        ) as telegram:
             self.stdout.write(f"The playground is at {telegram.url}")
             self.stdout.flush()
             await stopping.wait()

@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
-from aiogram.methods import EditMessageReplyMarkup, EditMessageText
+from typing import Final
 
-from telegram_bot.playground.arguments import as_json
+from aiogram.methods import EditMessageCaption, EditMessageReplyMarkup, EditMessageText
+
 from telegram_bot.playground.errors import bad_request
-from telegram_bot.playground.formatting import message_text
+from telegram_bot.playground.formatting import caption_text, message_text
 from telegram_bot.playground.keyboards import checked_markup
+from telegram_bot.playground.media import FOLDERS
+from telegram_bot.playground.methods.messages import text_fields
 from telegram_bot.playground.methods.registry import Context, method
+from telegram_bot.playground.rich import rich_message
 from telegram_bot.playground.shapes import Json
 from telegram_bot.playground.state import PrivateChat, State
 
-NOT_MODIFIED = (
+NOT_MODIFIED: Final = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
 )
+TEXT_FIELDS: Final = ("text", "entities", "link_preview_options", "rich_message", "reply_markup")
+CAPTION_FIELDS: Final = ("caption", "caption_entities", "show_caption_above_media", "reply_markup")
 
 
 @method(EditMessageText)
 async def edit_message_text(context: Context, call: EditMessageText) -> Json:
-    chat, message = to_edit(context.state, call.chat_id, call.message_id, call.inline_message_id)
-    content = message_text(call.text, call.parse_mode, call.entities)
-    if "text" not in message:
+    chat, message = _to_edit(context.state, call.chat_id, call.message_id)
+    if "text" not in message and "rich_message" not in message:
         raise bad_request("there is no text in the message to edit")
-    changed: Json = {"text": content.text}
-    if content.entities:
-        changed["entities"] = content.entities
-    if call.link_preview_options is not None:
-        changed["link_preview_options"] = as_json(call.link_preview_options)
+    if call.rich_message is not None:
+        if call.text is not None:
+            raise bad_request("exactly one of text and rich_message must be specified")
+        changed: Json = {
+            "rich_message": rich_message(call.rich_message, context.state.files, context.uploads)
+        }
+    else:
+        content = message_text(call.text, call.parse_mode, call.entities)
+        changed = text_fields(
+            content, call.link_preview_options, call.disable_web_page_preview is True, before=message
+        )
     changed |= checked_markup(call.reply_markup)
-    return replace(
-        context.state, chat, message, ("text", "entities", "link_preview_options", "reply_markup"), changed
-    )
+    return _replaced(context.state, chat, message, TEXT_FIELDS, changed)
+
+
+@method(EditMessageCaption)
+async def edit_message_caption(context: Context, call: EditMessageCaption) -> Json:
+    chat, message = _to_edit(context.state, call.chat_id, call.message_id)
+    if not FOLDERS.keys() & message.keys():
+        raise bad_request("there is no caption in the message to edit")
+    content = caption_text(call.caption, call.parse_mode, call.caption_entities)
+    changed = caption_fields(content.text, content.entities, call.show_caption_above_media is True)
+    changed |= checked_markup(call.reply_markup)
+    return _replaced(context.state, chat, message, CAPTION_FIELDS, changed)
 
 
 @method(EditMessageReplyMarkup)
 async def edit_message_reply_markup(context: Context, call: EditMessageReplyMarkup) -> Json:
-    chat, message = to_edit(context.state, call.chat_id, call.message_id, call.inline_message_id)
-    return replace(context.state, chat, message, ("reply_markup",), checked_markup(call.reply_markup))
+    chat, message = _to_edit(context.state, call.chat_id, call.message_id)
+    return _replaced(context.state, chat, message, ("reply_markup",), checked_markup(call.reply_markup))
 
 
-def to_edit(
-    state: State, chat_id: int | str | None, message_id: int | None, inline_message_id: str | None
-) -> tuple[PrivateChat, Json]:
+def caption_fields(text: str, entities: list[Json], above: bool) -> Json:
+    """The fields of a caption, if there is one."""
+    fields: Json = {"caption": text} if text else {}
+    fields |= {"caption_entities": entities} if entities else {}
+    return fields | ({"show_caption_above_media": True} if above else {})
+
+
+def _to_edit(state: State, chat_id: int | str | None, message_id: int | None) -> tuple[PrivateChat, Json]:
     """The bot's own message that is to be changed."""
-    if inline_message_id is not None:
-        raise bad_request("MESSAGE_ID_INVALID")
     if chat_id is None or message_id is None:
         raise bad_request("message identifier is not specified")
     chat = state.writable(chat_id)
@@ -58,10 +81,9 @@ def to_edit(
     return chat, message
 
 
-def replace(state: State, chat: PrivateChat, message: Json, fields: tuple[str, ...], changed: Json) -> Json:
+def _replaced(state: State, chat: PrivateChat, message: Json, fields: tuple[str, ...], changed: Json) -> Json:
     """Put `changed` in the place of these fields; a change that changes nothing is refused."""
-    before = {name: message[name] for name in fields if name in message}
-    if before == changed:
+    if {name: message[name] for name in fields if name in message} == changed:
         raise bad_request(NOT_MODIFIED)
     kept = {name: value for name, value in message.items() if name not in fields}
     return state.edit(chat, kept | changed)

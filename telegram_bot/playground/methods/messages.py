@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from typing import Any, Final
 
-from aiogram.methods import DeleteMessage, DeleteMessages, SendChatAction, SendMessage
-from aiogram.types import ReplyParameters
+from aiogram.methods import DeleteMessage, DeleteMessages, SendChatAction, SendMessage, TelegramMethod
+from aiogram.types import LinkPreviewOptions, ReplyParameters
 
 from telegram_bot.playground.arguments import as_json
 from telegram_bot.playground.errors import bad_request
 from telegram_bot.playground.formatting import message_text
 from telegram_bot.playground.keyboards import checked_markup
 from telegram_bot.playground.methods.registry import Context, method
-from telegram_bot.playground.shapes import Json
+from telegram_bot.playground.shapes import FormattedText, Json
 from telegram_bot.playground.state import PrivateChat
 
 DELETED_AT_ONCE_MAX: Final = 100  # deleteMessages: "A JSON-serialized list of 1-100 identifiers"
+DELETABLE_SECONDS: Final = 48 * 3600  # deleteMessage: "if it was sent less than 48 hours ago"
+QUOTE_MAX: Final = 1024  # ReplyParameters.quote: "0-1024 characters after entities parsing"
 # https://core.telegram.org/bots/api#sendchataction
 ACTIONS: Final = frozenset(
-    [
+    {
         "typing",
         "upload_photo",
         "record_video",
@@ -30,7 +33,7 @@ ACTIONS: Final = frozenset(
         "find_location",
         "record_video_note",
         "upload_video_note",
-    ]
+    }
 )
 
 
@@ -38,31 +41,28 @@ ACTIONS: Final = frozenset(
 async def send_message(context: Context, call: SendMessage) -> Json:
     chat = context.state.writable(call.chat_id)
     content = message_text(call.text, call.parse_mode, call.entities)
-    message: Json = {"text": content.text}
-    if content.entities:
-        message["entities"] = content.entities
-    if call.link_preview_options is not None:
-        message["link_preview_options"] = as_json(call.link_preview_options)
-    message |= reply(chat, call.reply_parameters, call.message_thread_id)
-    message |= checked_markup(call.reply_markup)
-    return context.state.post_from_bot(chat, message)
+    message = text_fields(content, call.link_preview_options, call.disable_web_page_preview is True)
+    return context.state.post_from_bot(chat, message | common_fields(chat, call))
 
 
 @method(DeleteMessage)
 async def delete_message(context: Context, call: DeleteMessage) -> bool:
-    if not context.state.delete(context.state.chat(call.chat_id), call.message_id):
+    chat = context.state.chat(call.chat_id)
+    message = chat.messages.get(call.message_id)
+    if message is None:
         raise bad_request("message to delete not found")
+    if message["date"] < time.time() - DELETABLE_SECONDS:
+        raise bad_request("message can't be deleted for everyone")
+    context.state.delete(chat, call.message_id)
     return True
 
 
 @method(DeleteMessages)
 async def delete_messages(context: Context, call: DeleteMessages) -> bool:
-    if not 1 <= len(call.message_ids) <= DELETED_AT_ONCE_MAX:
-        raise bad_request(
-            "too many message identifiers specified"
-            if call.message_ids
-            else "message identifiers are not specified"
-        )
+    if not call.message_ids:
+        raise bad_request("message identifiers are not specified")
+    if len(call.message_ids) > DELETED_AT_ONCE_MAX:
+        raise bad_request("too many message identifiers specified")
     chat = context.state.chat(call.chat_id)
     for message_id in call.message_ids:
         context.state.delete(chat, message_id)
@@ -79,11 +79,50 @@ async def send_chat_action(context: Context, call: SendChatAction) -> bool:
     return True
 
 
-def reply(chat: PrivateChat, parameters: ReplyParameters | None, thread_id: int | None) -> Json:
-    """The fields of a message that answers another one."""
-    check_thread(thread_id)
-    if parameters is None:
-        return {}
+def text_fields(
+    content: FormattedText, preview: object, without_preview: bool, *, before: Json | None = None
+) -> Json:
+    """The fields of a text; an edit that says nothing of previews keeps the one from `before`."""
+    fields: Json = {"text": content.text}
+    if content.entities:
+        fields["entities"] = content.entities
+    if isinstance(preview, LinkPreviewOptions):
+        fields["link_preview_options"] = as_json(preview)
+    elif without_preview:
+        fields["link_preview_options"] = {"is_disabled": True}
+    elif before and "link_preview_options" in before:
+        fields["link_preview_options"] = before["link_preview_options"]
+    return fields
+
+
+def common_fields(chat: PrivateChat, call: TelegramMethod[Any]) -> Json:
+    """What any message a bot sends may carry: a reply, a keyboard, an effect, protection."""
+    check_thread(getattr(call, "message_thread_id", None))
+    fields = checked_markup(getattr(call, "reply_markup", None))
+    replied = getattr(call, "reply_to_message_id", None)
+    parameters = getattr(call, "reply_parameters", None)
+    if parameters is None and replied is not None:
+        missing_is_fine = getattr(call, "allow_sending_without_reply", None)
+        parameters = ReplyParameters(message_id=replied, allow_sending_without_reply=missing_is_fine)
+    if parameters is not None:
+        fields |= _reply(chat, parameters)
+    effect = getattr(call, "message_effect_id", None)
+    if effect:
+        fields["effect_id"] = effect
+    if getattr(call, "protect_content", None) is True:
+        fields["has_protected_content"] = True
+    return fields
+
+
+def check_thread(thread_id: int | None) -> None:
+    """Refuse a topic: this bot's private chats have none."""
+    if thread_id:
+        raise bad_request("message thread not found")
+
+
+def _reply(chat: PrivateChat, parameters: ReplyParameters) -> Json:
+    if parameters.chat_id is not None and str(parameters.chat_id) != str(chat.person.id):
+        raise bad_request("this stand-in does not support replies to another chat")
     replied = chat.messages.get(parameters.message_id or 0)
     if replied is None:
         if parameters.allow_sending_without_reply is True:
@@ -94,7 +133,7 @@ def reply(chat: PrivateChat, parameters: ReplyParameters | None, thread_id: int 
     }
     if parameters.quote:
         text = str(replied.get("text") or replied.get("caption") or "")
-        if parameters.quote not in text:
+        if parameters.quote not in text or len(parameters.quote) > QUOTE_MAX:
             raise bad_request("QUOTE_TEXT_INVALID")
         fields["quote"] = {
             "text": parameters.quote,
@@ -102,9 +141,3 @@ def reply(chat: PrivateChat, parameters: ReplyParameters | None, thread_id: int 
             "is_manual": True,
         }
     return fields
-
-
-def check_thread(thread_id: int | None) -> None:
-    """Refuse a topic: this bot's private chats have none."""
-    if thread_id:
-        raise bad_request("message thread not found")
