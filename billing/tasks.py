@@ -5,13 +5,13 @@ from celery import shared_task
 from billing import audit, ledger
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def expire_holds() -> int:
     """Give back what crashed turns left held; the number of holds."""
     return ledger.expire_holds()
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def audit_ledger() -> int:
     """Compare every sum with its rows; the number of people whose spending is blocked by it."""
     return len(audit.audit())
