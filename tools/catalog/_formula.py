@@ -53,7 +53,11 @@ def _server() -> _Server:
     control.setblocking(False)
     with theirs:
         process = subprocess.Popen(  # noqa: S603  (our own file, no input on the command line)
-            [sys.executable, "-I", SERVER], stdin=theirs, stdout=subprocess.DEVNULL, env={}, cwd="/"
+            [sys.executable, "-I", str(SERVER)],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env={},
+            cwd="/",
         )
     return _Server(process, control)
 

@@ -19,9 +19,9 @@ import sys
 from xml.etree import ElementTree
 
 import resvg_py
-import ziamath
 from latex2mathml import commands, exceptions
 from ziamath.tex import tex2mml
+from ziamath.zmath import Math
 
 CPU_SECONDS = 3  # a page of formulas takes 0.3
 WALL_SECONDS = 6  # kept below the tool's own limit, so that a reason is given
@@ -150,7 +150,7 @@ def draw(latex: str, dpi: int) -> bytes:
 def picture(markup: ElementTree.Element) -> tuple[ElementTree.Element, float, float]:
     """The drawing of some MathML, with its width and height in points."""
     try:
-        svg = ziamath.Math(markup, size=POINTS).svgxml()
+        svg = Math(markup, size=POINTS).svgxml()
         _, _, width, height = (float(edge) for edge in svg.attrib["viewBox"].split())
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise Refused("this combination of commands cannot be drawn; write it more simply") from error
