@@ -18,6 +18,7 @@ from conversations.contracts import (
     Done,
     Event,
     Model,
+    ProviderError,
     Reason,
     Request,
     RequestMessage,
@@ -42,6 +43,8 @@ WORDS = re.compile(r"\s*\S+\s*")  # a word with the space around it: put togethe
 async def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
     """Say what the script has for the last thing asked, at a human pace."""
     prompt = _tokens(request.system) + sum(_size(message) for message in request.messages)
+    if prompt > model.window:
+        raise ProviderError("context", f"{prompt} tokens > {model.window}")
     yield Usage(input=prompt)
     saying = _saying(request)
     limit = min(request.output_max, model.output_max)

@@ -76,6 +76,7 @@ class AnthropicStandIn:
         self.requests: list[Recorded] = []
         self.books = Books()
         self._queue: deque[Answer] = deque()
+        self._arrival = asyncio.Condition()
         self._number = 0
 
     @classmethod
@@ -85,7 +86,7 @@ class AnthropicStandIn:
     ) -> AsyncIterator[Self]:
         """Serve on a free port (or `port`) until the block ends."""
         stand_in = cls(script, api_key=api_key)
-        app = web.Application(client_max_size=rules.BODY_MAX + 1)
+        app = web.Application(client_max_size=0)  # the rules refuse what is too large, in the API's words
         app.router.add_post("/v1/messages", stand_in._messages)
         app.router.add_post("/v1/messages/count_tokens", stand_in._count)
         app.router.add_get("/v1/models", stand_in._models)
@@ -114,10 +115,18 @@ class AnthropicStandIn:
         """The requests that were answered with a message."""
         return [request for request in self.requests if request.status == 200]
 
+    async def arrived(self, number: int) -> Recorded:
+        """Wait for the request of this number, counted from 1."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= number)
+        return self.requests[number - 1]
+
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         recorded = Recorded(raw, dict(request.headers))
         self.requests.append(recorded)
+        async with self._arrival:
+            self._arrival.notify_all()
         self._number += 1
         request_id = f"req_{self._number:012d}"
         try:

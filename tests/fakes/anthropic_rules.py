@@ -119,8 +119,13 @@ def _typed(block: Any, kinds: dict[str, Any], place: str) -> str:
             f"{place}: Input tag '{kind}' found using 'type' does not match any of the expected tags: {known}"
         )
     param = kinds[kind]
-    _fields(block, frozenset(param.__annotations__), f"{place}.{kind}", frozenset(param.__required_keys__))
+    _fields(block, frozenset(param.__annotations__), f"{place}.{kind}", _required(param))
     return str(kind)
+
+
+def _required(param: Any) -> frozenset[str]:
+    """The fields a parameter type demands; its annotations are text, so `__required_keys__` is empty."""
+    return frozenset(name for name, hint in param.__annotations__.items() if "Required[" in str(hint))
 
 
 def _check_limits(body: Block) -> None:
@@ -227,12 +232,12 @@ def _check_messages(messages: Any) -> None:
     if len(messages) > MESSAGES_MAX:
         raise Refused("messages: Too many messages")
     for number, message in enumerate(messages):
-        _check_message(message, f"messages.{number}", is_last=number == len(messages) - 1)
+        _check_message(message, f"messages.{number}")
     _check_order(messages)
     _check_calls(messages)
 
 
-def _check_message(message: Any, place: str, *, is_last: bool) -> None:
+def _check_message(message: Any, place: str) -> None:
     required = frozenset({"role", "content"})
     _fields(message, required, place, required)
     if message["role"] not in BLOCKS:
@@ -354,7 +359,8 @@ def _check_results(blocks: list[Block], open_calls: list[str], place: int) -> No
 def _unanswered(place: int, calls: list[str]) -> str:
     return (
         f"messages.{place}: `tool_use` ids were found without `tool_result` blocks immediately after: "
-        f"{', '.join(calls)}. Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+        f"{', '.join(calls)}. Each `tool_use` block must have a corresponding `tool_result` block "
+        "in the next message."
     )
 
 

@@ -1,0 +1,47 @@
+"""Every provider's stand-in for the contract suite, and Anthropic's alone for what only Claude does."""
+
+import importlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from conversations.contracts import Model
+from conversations.providers import models, modules
+from tests.fakes.anthropic import AnthropicStandIn
+from tests.providers.harness import Harness
+from tests.providers.harness_claude import pointed_at
+
+NAMES = [module.__name__.rpartition(".")[2] for module in modules()]
+
+
+def harness_of(name: str) -> type[Harness]:
+    """The harness class of a provider; a provider without one stops the tests here, by name."""
+    made: type[Harness] = importlib.import_module(f"tests.providers.harness_{name}").Harness
+    return made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A contract test runs for every provider whose harness can be put into its scenario."""
+    if "harness" in metafunc.fixturenames:
+        scenario = metafunc.function.scenario
+        able = [name for name in NAMES if scenario not in harness_of(name).cannot]
+        metafunc.parametrize("harness", able, indirect=True)
+
+
+@pytest.fixture
+async def harness(request: pytest.FixtureRequest, settings: Any) -> AsyncIterator[Harness]:
+    async with harness_of(request.param)().opened(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def anthropic(settings: Any) -> AsyncIterator[AnthropicStandIn]:
+    """Anthropic's stand-in, with the provider pointed at it."""
+    async with AnthropicStandIn.started() as stand_in, pointed_at(stand_in.url, settings):
+        yield stand_in
+
+
+@pytest.fixture
+def opus() -> Model:
+    return models()["claude-opus-5-5"]
