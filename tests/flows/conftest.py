@@ -1,4 +1,4 @@
-"""A whole Starling in this process: the real bot against a Telegram that listens on loopback."""
+"""A whole Starling in this process: the real bot against a Telegram and a Claude that listen on loopback."""
 
 import asyncio
 import contextlib
@@ -8,13 +8,16 @@ import pytest
 
 from billing.price_sync import sync_prices
 from config.aio import in_db
+from conversations.providers import claude as claude_provider
 from telegram_bot import polling
 from telegram_bot.dispatcher import Roles, build
 from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
-from tests.people import ANNA, BORIS
+from tests.fakes.anthropic import AnthropicStandIn
+from tests.people import ANNA, BORIS, DALIA
 
 TOKEN = "1000000001:AAtestsAAtestsAAtestsAAtestsAAtests"
+MODEL = "claude-haiku-5-5"
 
 
 @pytest.fixture
@@ -26,8 +29,23 @@ async def telegram(settings) -> AsyncIterator[Playground]:
 
 
 @pytest.fixture
-async def starling(telegram: Playground, transactional_db: None, settings) -> AsyncIterator[Roles]:
-    """The bot, running."""
+async def claude(settings) -> AsyncIterator[AnthropicStandIn]:
+    """Claude's wire; what it says is queued by the test, or by itself."""
+    async with AnthropicStandIn.started() as stand_in:
+        settings.ANTHROPIC_API_KEY = "sk-ant-tests"
+        settings.ANTHROPIC_BASE_URL = stand_in.url
+        settings.DEFAULT_MODEL = MODEL
+        claude_provider.client.cache_clear()
+        yield stand_in
+        await claude_provider.client().close()
+        claude_provider.client.cache_clear()
+
+
+@pytest.fixture
+async def starling(
+    telegram: Playground, claude: AnthropicStandIn, transactional_db: None
+) -> AsyncIterator[Roles]:
+    """The bot, running, with Claude behind it."""
     await in_db(sync_prices)()
     async with running() as roles:
         yield roles
@@ -35,6 +53,7 @@ async def starling(telegram: Playground, transactional_db: None, settings) -> As
 
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[Roles]:
+    """One bot from its start to an orderly end."""
     roles = build()
     serving = asyncio.create_task(polling.serve(roles))
     try:
@@ -54,3 +73,8 @@ def anna(telegram: Playground) -> Person:
 @pytest.fixture
 def boris(telegram: Playground) -> Person:
     return telegram.person(BORIS, first_name="Boris", language_code="ru")
+
+
+@pytest.fixture
+def dalia(telegram: Playground) -> Person:
+    return telegram.person(DALIA, first_name="Dalia", language_code="ar")
