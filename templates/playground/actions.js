@@ -45,6 +45,7 @@ export function bindActions(root, chat) {
     stop: (node) => chat.stop(Number(node.closest(".row").dataset.draftId)),
     retry: (node) => chat.retry(node.closest(".row").dataset.pending),
     command: (node) => chat.send(node.dataset.command),
+    reply: (node) => chat.reply(Number(node.closest(".row").dataset.messageId)),
     compose: (node) => chat.compose(node.dataset.value),
     start: () => chat.send("/start"),
   };
@@ -69,6 +70,12 @@ export function bindActions(root, chat) {
     } else {
       act(event);
     }
+  });
+  root.addEventListener("dblclick", (event) => {
+    const row = event.target.closest(".row[data-message-id]");
+    // With a mouse a double click inside a text selects a word; beside it, and anywhere by touch, it answers.
+    const onText = event.target.closest(".text, .rich, button, a");
+    if (row?.querySelector(".answer") && (!onText || matchMedia("(hover: none)").matches)) chat.reply(Number(row.dataset.messageId));
   });
   root.addEventListener("keydown", (event) => {
     const isButton = event.target.matches("[role=button][data-action]");

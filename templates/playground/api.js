@@ -17,7 +17,7 @@ const post = (path, body) => request(path, { method: "POST", headers: { "content
 
 export const people = () => request("/people/");
 export const chats = (person) => request(`/people/${person}/chats`);
-export const sendText = (person, chat, text) => post(`/people/${person}/send`, { chat, text });
+export const sendText = (person, chat, text, replyTo) => post(`/people/${person}/send`, { chat, text, reply_to: replyTo });
 export const press = (person, chat, messageId, data) => post(`/people/${person}/press`, { chat, message_id: messageId, data });
 export const stop = (person, chat, draftId) => post(`/people/${person}/stop`, { chat, draft_id: draftId });
 export const block = (person, chat, blocked) => post(`/people/${person}/block`, { chat, blocked });

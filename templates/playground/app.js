@@ -21,7 +21,7 @@ const ACTIONS = {
 
 const page = { people: [], person: null, chats: [], chat: null, connected: false, typing: null, blocked: false, bot: null };
 
-const composer = new Composer({ onText: (text) => chat.send(text), onFile: (file, caption) => chat.sendFile(file, caption) });
+const composer = new Composer({ onText: (text, replied) => chat.send(text, replied), onFile: (file, caption) => chat.sendFile(file, caption) });
 
 const chat = new Chat({
   onBot: showBot,
@@ -29,6 +29,7 @@ const chat = new Chat({
   onConnected: showConnected,
   onBlocked: showBlocked,
   onEmpty: showEmpty,
+  onReply: (message) => composer.reply(message),
   onCompose: (text) => composer.insert(`@${page.bot?.username ?? ""} ${text}`),
 });
 

@@ -14,7 +14,7 @@ import { measureQuotes, Timeline } from "./timeline.js";
 const ANSWER_WAIT_MS = 15000;
 
 export class Chat {
-  /** `onBot`, `onTyping`, `onConnected` and `onEmpty` tell the page's frame; `onCompose` puts text into the field. */
+  /** `onBot`, `onTyping`, `onConnected` and `onEmpty` tell the page's frame; `onCompose` and `onReply` fill the composer. */
   constructor(hooks) {
     this.hooks = hooks;
     this.scroller = new Scroller({ viewport: byId("viewport"), flow: byId("flow"), jump: byId("jump") });
@@ -25,7 +25,7 @@ export class Chat {
     this.pressed = [];
     this.loaded = false;
     this.queue = Promise.resolve();
-    bindDates(byId("viewport"), byId("log"));
+    bindDates(byId("viewport"), byId("log"), () => !this.scroller.pinned);
   }
 
   open(person, chat) {
@@ -112,8 +112,13 @@ export class Chat {
     this.layout();
   }
 
-  send(text) {
-    this.deliver(this.outbox.add({ text }));
+  send(text, replied = null) {
+    this.deliver(this.outbox.add({ text, replied }));
+  }
+
+  reply(messageId) {
+    const message = this.timeline.messages.get(messageId);
+    if (message) this.hooks.onReply(message);
   }
 
   sendFile(file, caption) {
@@ -136,7 +141,9 @@ export class Chat {
 
   async post(item, person, chat) {
     try {
-      const sent = item.file ? await api.sendFile(person.id, chat, item.file, item.text) : await api.sendText(person.id, chat, item.text);
+      const sent = item.file
+        ? await api.sendFile(person.id, chat, item.file, item.text)
+        : await api.sendText(person.id, chat, item.text, item.replied?.message_id);
       this.outbox.confirm(item, sent?.message_id, this.timeline.has(sent?.message_id));
     } catch (error) {
       // It may have got through all the same; then its message has already taken the item away.

@@ -2,16 +2,18 @@
 
 import { byId, element, icon } from "./dom.js";
 import { Commands } from "./commands.js";
-import { sizeLabel } from "./format.js";
+import { fullName, peerColor, sizeLabel } from "./format.js";
+import { summary } from "./media.js";
 
 export class Composer {
-  /** `onText(text)` and `onFile(file, caption)` send. */
+  /** `onText(text, replied)` and `onFile(file, caption)` send. */
   constructor({ onText, onFile }) {
     Object.assign(this, { onText, onFile });
     this.field = byId("composer");
     this.form = byId("composer-form");
     this.tray = byId("attachment");
     this.files = [];
+    this.replied = null;
     this.unsent = new Map();
     this.commands = new Commands({
       list: byId("commands"), button: byId("command-button"), field: this.field, onChoose: (text) => this.command(text),
@@ -63,6 +65,7 @@ export class Composer {
     if (this.person !== undefined) this.unsent.set(this.person, this.field.value);
     this.person = person;
     this.files = [];
+    this.replied = null;
     this.drawTray();
     this.set(this.unsent.get(person) ?? "");
   }
@@ -96,6 +99,8 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.submit();
+    } else if (event.key === "Escape") {
+      this.reply(null);
     }
   }
 
@@ -106,6 +111,12 @@ export class Composer {
     this.attach(files);
   }
 
+  reply(message) {
+    this.replied = message;
+    this.drawTray();
+    if (message) this.field.focus();
+  }
+
   attach(files) {
     this.files.push(...files);
     this.drawTray();
@@ -114,17 +125,28 @@ export class Composer {
   }
 
   drawTray() {
-    this.tray.hidden = this.files.length === 0;
-    this.tray.replaceChildren(...this.files.map((file) => {
-      const remove = element("button", { type: "button", class: "round small", "aria-label": `Remove ${file.name}` }, icon("close"));
-      remove.addEventListener("click", () => {
-        this.files = this.files.filter((other) => other !== file);
-        this.drawTray();
-        this.changed();
-      });
-      return element("div", { class: "attached" }, icon("file"),
-        element("span", { class: "attached-name", dir: "auto" }, file.name), element("span", { class: "attached-size" }, sizeLabel(file.size)), remove);
-    }));
+    const rows = this.files.map((file) => this.trayFile(file));
+    if (this.replied) rows.unshift(this.trayReply(this.replied));
+    this.tray.hidden = rows.length === 0;
+    this.tray.replaceChildren(...rows);
+  }
+
+  trayReply(message) {
+    return element("div", { class: `attached replied ${peerColor(message.from?.id)}`, "data-testid": "replied" }, icon("reply"),
+      element("span", { class: "attached-name" },
+        element("span", { class: "reply-name", dir: "auto" }, fullName(message.from)), element("span", { class: "reply-text", dir: "auto" }, summary(message))),
+      closeButton("Do not reply", () => this.reply(null)));
+  }
+
+  trayFile(file) {
+    const remove = () => {
+      this.files = this.files.filter((other) => other !== file);
+      this.drawTray();
+      this.changed();
+    };
+    return element("div", { class: "attached" }, icon("file"),
+      element("span", { class: "attached-name", dir: "auto" }, file.name), element("span", { class: "attached-size" }, sizeLabel(file.size)),
+      closeButton(`Remove ${file.name}`, remove));
   }
 
   command(text) {
@@ -134,13 +156,20 @@ export class Composer {
 
   submit() {
     const text = this.field.value.trim();
-    const files = this.files;
+    const { files, replied } = this;
     if (text === "" && files.length === 0) return;
     this.files = [];
+    this.replied = null;
     this.drawTray();
     this.set("");
-    if (files.length === 0) this.onText(text);
+    if (files.length === 0) this.onText(text, replied);
     files.forEach((file, index) => this.onFile(file, index === 0 ? text : ""));
     this.field.focus();
   }
+}
+
+function closeButton(label, run) {
+  const button = element("button", { type: "button", class: "round small", "aria-label": label }, icon("close"));
+  button.addEventListener("click", run);
+  return button;
 }

@@ -2,7 +2,8 @@
 
 const SHOWN_MS = 1200;
 
-export function bindDates(viewport, log) {
+/** `wanted()` is false while the page itself moves to keep a growing answer in view. */
+export function bindDates(viewport, log, wanted) {
   let timer = null;
 
   function mark() {
@@ -16,7 +17,7 @@ export function bindDates(viewport, log) {
 
   viewport.addEventListener("scroll", () => {
     mark();
-    viewport.toggleAttribute("data-scrolling", true);
+    viewport.toggleAttribute("data-scrolling", wanted());
     clearTimeout(timer);
     timer = setTimeout(() => viewport.removeAttribute("data-scrolling"), SHOWN_MS);
   }, { passive: true });

@@ -23,6 +23,7 @@ const ICONS = {
   slash: ["M5.5 3.5h13a2 2 0 0 1 2 2v13a2 2 0 0 1-2 2h-13a2 2 0 0 1-2-2v-13a2 2 0 0 1 2-2z", "M14.2 7.5l-4.4 9"],
   more: ["!M12 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zm0 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zm0 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"],
   theme: ["M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z", "!M12 3.5a8.5 8.5 0 0 1 0 17z"],
+  reply: ["M10 6 4.5 11.5 10 17M5 11.5h8a6.5 6.5 0 0 1 6.5 6.5v.5"],
   close: ["M6 6l12 12M18 6 6 18"],
   down: ["M5.5 9l6.5 6.5L18.5 9"],
   chevron: ["M6 9.5l6 6 6-6"],
@@ -63,7 +64,7 @@ export function drawIcons(root = document) {
 }
 
 /** What a person did to an element (revealed, unfolded) or where it stands survives a redraw of the same element. */
-const KEPT = new Set(["data-revealed", "data-unfolded", "data-short", "data-first", "data-last", "aria-expanded"]);
+const KEPT = new Set(["data-revealed", "data-unfolded", "data-short", "data-measured", "data-first", "data-last", "data-old", "aria-expanded"]);
 
 function sameKind(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.getAttribute?.("src") === b.getAttribute?.("src");

@@ -78,7 +78,8 @@ export function messageRow(message, self, { showSender = false, state = "sent" }
     "data-sender": message.from?.id,
     "data-date": message.date,
     "aria-label": `${own ? "You" : fullName(message.from)}, ${timeLabel(message.date)}`,
-  }, element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), inlineKeyboard(message.reply_markup)));
+  }, element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), inlineKeyboard(message.reply_markup)),
+  element("button", { type: "button", class: "round answer", "data-action": "reply", "data-testid": "reply", "aria-label": "Reply" }, icon("reply")));
   return row;
 }
 
@@ -86,6 +87,7 @@ export function messageRow(message, self, { showSender = false, state = "sent" }
 export function pendingRow(message, self, state) {
   const row = messageRow(message, self, { state });
   row.removeAttribute("data-message-id");
+  row.querySelector(".answer").remove();
   row.dataset.testid = "pending";
   row.dataset.pending = message.key;
   if (state === "failed") {

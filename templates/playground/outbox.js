@@ -18,11 +18,12 @@ export class Outbox {
     this.box.replaceChildren();
   }
 
-  add({ text = "", file = null }) {
+  /** `replied` is the message this one answers. */
+  add({ text = "", file = null, replied = null }) {
     lastKey += 1;
     const key = String(lastKey);
     const preview = file ? URL.createObjectURL(file) : null;
-    const item = { key, text, file, preview, rest: text, state: "pending", date: Math.floor(Date.now() / 1000) };
+    const item = { key, text, file, replied, preview, rest: text, state: "pending", date: Math.floor(Date.now() / 1000) };
     item.row = pendingRow(this.message(item), this.self, item.state);
     item.row.classList.add("enter");
     this.items.set(key, item);
@@ -32,7 +33,7 @@ export class Outbox {
   }
 
   message(item) {
-    const base = { key: item.key, date: item.date, from: { id: this.self, first_name: "You" } };
+    const base = { key: item.key, date: item.date, from: { id: this.self, first_name: "You" }, reply_to_message: item.replied ?? undefined };
     if (!item.file) return { ...base, text: item.rest };
     const file = { file_id: item.preview, file_name: item.file.name, file_size: item.file.size };
     if (item.size) return { ...base, caption: item.text, photo: [{ ...file, ...item.size }] };

@@ -6,6 +6,8 @@ import { messageRow } from "./message.js";
 
 // Messages of one sender closer than this share a group and one tail.
 const GROUP_SECONDS = 600;
+// Only older ones are left undrawn while out of sight: innerText and the like see nothing of an undrawn row.
+const ALWAYS_DRAWN = 60;
 
 export class Timeline {
   constructor({ log, flow }) {
@@ -37,6 +39,7 @@ export class Timeline {
     if (known) {
       morph(known, fresh);
       if (reuse) reuse.remove();
+      measureQuotes(known);
       return known;
     }
     const row = reuse ?? fresh;
@@ -77,14 +80,15 @@ export class Timeline {
     if (section.childElementCount === 1) section.remove();
   }
 
-  /** Marks the first and last row of every group; they carry the rounder corners and the tail. */
+  /** Marks the first and last row of every group, which carry the rounder corners and the tail, and the old rows. */
   layout() {
     const rows = [...this.flow.querySelectorAll(".row")];
     rows.forEach((row, index) => {
       row.toggleAttribute("data-first", !sameGroup(rows[index - 1], row));
       row.toggleAttribute("data-last", !sameGroup(row, rows[index + 1]));
+      row.toggleAttribute("data-old", index < rows.length - ALWAYS_DRAWN && !row.classList.contains("date"));
     });
-    measureQuotes(this.flow);
+    measureQuotes(this.flow, ":not([data-measured])");
   }
 }
 
@@ -101,10 +105,11 @@ function sameGroup(above, below) {
   return speaker(above) === speaker(below) && (draft || between < GROUP_SECONDS);
 }
 
-/** A short expandable quotation needs no button. */
-export function measureQuotes(root) {
-  for (const body of root.querySelectorAll(".quote.expandable > .quote-body")) {
+/** A short expandable quotation needs no button. Measuring makes the browser lay the row out, so most are measured once. */
+export function measureQuotes(root, which = "") {
+  for (const body of root.querySelectorAll(`.quote.expandable${which} > .quote-body`)) {
     const quote = body.parentElement;
+    quote.setAttribute("data-measured", "");
     if (!quote.hasAttribute("data-unfolded")) quote.toggleAttribute("data-short", body.scrollHeight <= body.clientHeight + 2);
   }
 }
