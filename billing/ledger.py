@@ -262,7 +262,7 @@ def grant_starting_credit(user_id: int) -> BalanceOperation | None:
 
 def _require(amount: Decimal) -> None:
     """Raise AmountUnusable unless this is a sane, positive, exact number of dollars."""
-    # The comparison comes last: with a NaN it would raise an error of another kind.
+    # Finite first: to compare with a NaN raises an error of another kind.
     if not (isinstance(amount, Decimal) and amount.is_finite() and 0 < amount <= AMOUNT_MAX):
         raise AmountUnusable(f"{amount!r} is no amount of dollars")
     if amount != amount.quantize(NANO):

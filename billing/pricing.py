@@ -6,6 +6,7 @@ and `price()` is one sum over both.
 
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 MILLION = Decimal(1_000_000)
 NANO = Decimal("0.000000001")  # the ledger's last place: Decimal(20, 9)
@@ -74,15 +75,19 @@ class Rates:
         for tier in self.tiers:
             for name in ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"):
                 rate = getattr(tier, name)
-                # The comparison is False for NaN too, so a NaN never passes.
-                if not (isinstance(rate, Decimal) and 0 < rate <= RATE_MAX):
+                if not _is_sane(rate) or rate == 0:
                     raise PriceUnusable(f"{name}={rate!r} is no price per million tokens")
-        if not (isinstance(self.web_search, Decimal) and 0 <= self.web_search <= RATE_MAX):
+        if not _is_sane(self.web_search):
             raise PriceUnusable(f"web_search={self.web_search!r} is no price")
 
     def tier(self, prompt_tokens: int) -> Tier:
         """The tier that a prompt of this size is charged at, whole."""
         return [tier for tier in self.tiers if tier.above == 0 or prompt_tokens > tier.above][-1]
+
+
+def _is_sane(rate: object) -> bool:
+    # Finite first: to compare with a NaN raises.
+    return isinstance(rate, Decimal) and rate.is_finite() and 0 <= rate <= RATE_MAX
 
 
 def price(usage: Usage, rates: Rates) -> Decimal:
@@ -105,3 +110,15 @@ def price_at_most(prompt_tokens: int, output_tokens: int, rates: Rates) -> Decim
     dearest = max(tier.input, tier.cache_write_5m, tier.cache_write_1h)
     total = (prompt_tokens * dearest + output_tokens * tier.output) / MILLION
     return total.quantize(NANO, rounding=ROUND_CEILING)
+
+
+def output_within(budget: Decimal, prompt_tokens: int, rates: Rates) -> int:
+    """The output tokens that a budget still pays for behind this prompt; negative when not even that."""
+    left = budget - price_at_most(prompt_tokens, 0, rates)
+    return int(left * MILLION / rates.tier(prompt_tokens).output)
+
+
+def as_json(record: Usage | Tier) -> dict[str, Any]:
+    """A record for an operation's details, its decimals as strings: no float comes near money."""
+    named = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in named.items()}
