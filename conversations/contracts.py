@@ -1,7 +1,7 @@
 """The shapes that providers, tools and the loop agree on. Pure: no tables, no network, no settings.
 
 A provider is a module with `MODELS` and an async generator that yields events. A tool is a typed
-coroutine. What one request gathers is its own `Reply`; nothing is kept on anything shared.
+coroutine. What one request gathers is its own `Reply` (reply.py); nothing is kept on anything shared.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from billing.pricing import Usage
-from conversations.parts import File, Opaque, Part, Parts, Text, Thinking, ToolCall
+from conversations.parts import File, Opaque, Parts, Text, Thinking, ToolCall
 
 # What a request says -----------------------------------------------------------------------------
 
@@ -122,55 +122,6 @@ class ProviderError(Exception):
         self.detail = detail
         self.retryable = retryable
         self.wait_seconds = wait_seconds
-
-
-@dataclass(slots=True)
-class Reply:
-    """The fold of one call's events: everything it said, whole or cut short."""
-
-    parts: list[Part] = field(default_factory=list)
-    usage: Usage | None = None
-    done: Done | None = None
-    open_text: str = ""
-    open_thinking: str = ""
-
-    def add(self, event: Event) -> None:
-        match event:
-            case TextDelta():
-                self.open_text += event.text
-            case ThinkingDelta():
-                self.open_thinking += event.text
-            case Text():
-                self.open_text = ""
-                self.parts.append(event)
-            case Thinking():
-                self.open_thinking = ""
-                self.parts.append(event)
-            case ToolCall() | Opaque():
-                self.parts.append(event)
-            case Usage():
-                self.usage = event
-            case Done():
-                self.done = event
-
-    @property
-    def began(self) -> bool:
-        """Did anything come that a vendor bills for?"""
-        return bool(self.parts or self.open_text or self.open_thinking)
-
-    @property
-    def calls(self) -> list[ToolCall]:
-        return [part for part in self.parts if isinstance(part, ToolCall)]
-
-    def kept(self) -> Parts:
-        """The parts to store. Of a cut stream: the words so far stay; thinking without its signature
-        and calls nobody will run are let go, since no vendor takes them back."""
-        if self.done is not None:
-            return tuple(self.parts)
-        kept = [part for part in self.parts if isinstance(part, Text)]
-        if self.open_text.strip():
-            kept.append(Text(self.open_text))
-        return tuple(kept)
 
 
 # What a tool is ----------------------------------------------------------------------------------

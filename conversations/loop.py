@@ -1,31 +1,19 @@
 """The turn, as one async generator: ask the model, run its tools, ask again, until it has answered."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass
 
-import structlog
-
-from billing import ledger
-from billing.policy import can_use_paid_tool
-from config.aio import in_db
 from config.patience import patiently
-from conversations.contracts import Event, ProviderError, Reply, Tool, ToolContext, ToolFailed, ToolOutput
+from conversations.contracts import Event, ProviderError, Reason, TextDelta, Tool
 from conversations.events import tool_call_event
-from conversations.files import ThreadFiles, part_of, store_file
-from conversations.history import NO_RESULT
-from conversations.models import UserFile
-from conversations.parts import File, ToolCall, ToolResult
-from conversations.steps import HOLD_FOR, Closed, Step, close_step, record_result
+from conversations.history import Row
+from conversations.parts import File, Text, ToolCall, ToolResult
+from conversations.reply import Reply
+from conversations.steps import Closed, Step, close_step, record_result
+from conversations.tool_runs import Ran, run_tool
 from conversations.write_behind import record
-
-RESULT_MAX = 100_000  # characters of one tool result that a model is shown
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +49,6 @@ class Failed:
 
 
 TurnEvent = Event | StepBegan | ToolBegan | ToolEnded | FileReady | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What came of one tool call, before it is kept."""
-
-    result: ToolResult
-    status: str  # tools.ToolCall.Status
-    seconds: float
-    cost: Decimal = Decimal(0)
-    details: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[UserFile, ...] = ()
 
 
 async def run_turn(
@@ -118,7 +94,10 @@ async def run_turn(
 async def _run_tools(
     step: Step, calls: Sequence[ToolCall], tools: Mapping[str, Tool], language: str
 ) -> AsyncGenerator[TurnEvent | Closed, None]:
-    """Run the calls of a step side by side; each result is kept as soon as it is there. Ends with what follows."""
+    """Run the calls of a step side by side; each result is kept as soon as it is there.
+
+    The last thing it yields is what follows the step.
+    """
     running = {asyncio.create_task(run_tool(step, call, tools, language)): call for call in calls}
     pending = set(running)
     try:
@@ -161,64 +140,15 @@ def _keep(step: Step, call: ToolCall, ran: Ran, last: bool) -> Closed:
     return closed
 
 
-async def run_tool(step: Step, call: ToolCall, tools: Mapping[str, Tool], language: str) -> Ran:
-    """One call to its result. Never raises for what a tool or a model did: a failure is a result too."""
-    began = time.monotonic()
-    tool = tools.get(call.name)
-    output, status = ToolOutput(""), "done"
-    try:
-        if tool is None:
-            raise ToolFailed(f"There is no tool {call.name!r}. The tools are: {', '.join(sorted(tools))}.")
-        if step.calls and not tool.repeatable:
-            status = "interrupted"
-            raise ToolFailed(NO_RESULT)
-        if tool.price_max and not await in_db(_affords)(step, tool):
-            status = "refused"
-            raise ToolFailed("The person's balance does not cover this tool. Say so, and name /pay.")
-        context = ToolContext(step.user_id, step.thread_id, language, ThreadFiles(step.thread_id))
-        async with asyncio.timeout(tool.seconds_max):
-            output = await tool.run(context, **call.arguments)
-    except ToolFailed as failed:
-        status = "failed" if status == "done" else status
-        output = ToolOutput(str(failed))
-    except TimeoutError:
-        status = "timed_out"
-        output = ToolOutput(f"The tool was stopped after {tool.seconds_max if tool else 0:.0f} seconds.")
-    except Exception:
-        log.exception("tool.crashed", tool=call.name, turn=step.turn_id)
-        status = "failed"
-        output = ToolOutput(
-            "The tool broke down. This is no fault of the arguments; do not try it again now."
-        )
-    files = tuple(
-        [
-            await in_db(store_file)(new, thread_id=step.thread_id, user_id=step.user_id, made_by=call.name)
-            for new in output.files
-        ]
-    )
-    result = ToolResult(
-        call.id,
-        call.name,
-        _told(output.text, files),
-        is_error=status != "done",
-        files=tuple(part_of(file) for file in files),
-    )
-    return Ran(result, status, time.monotonic() - began, output.cost, output.details, files)
-
-
-def _affords(step: Step, tool: Tool) -> bool:
-    """Does the hold cover the dearest outcome of this tool?"""
-    if not can_use_paid_tool(step.user_id, tool.price_max):
-        return False
-    return ledger.extend(step.hold_key, needed=tool.price_max, expires_in=HOLD_FOR) >= tool.price_max
-
-
-def _told(text: str, files: Sequence[UserFile]) -> str:
-    """A result as the model reads it: cut to a sane size, with the id of every file it may name again."""
-    if len(text) > RESULT_MAX:
-        text = text[:RESULT_MAX] + f"\n(cut: {len(text) - RESULT_MAX} more characters)"
-    lines = [
-        f"File {file.short_id}: {file.name} ({file.mime}, {file.size} bytes), sent to the person."
-        for file in files
-    ]
-    return "\n".join([text, *lines]) if lines else text
+def replay(rows: Sequence[Row]) -> Iterator[TurnEvent]:
+    """What a turn has shown so far, out of its rows: the same words and files in the same order."""
+    before: Row | None = None
+    for row in rows:
+        if row.role == "assistant":
+            yield StepBegan(before is not None and before.reason in (Reason.LENGTH, Reason.PAUSE))
+            before = row
+        for part in row.parts:
+            if isinstance(part, Text) and row.role == "assistant":
+                yield TextDelta(part.text)
+            elif isinstance(part, ToolResult):
+                yield from (FileReady(file) for file in part.files)

@@ -11,20 +11,22 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from billing import ledger
 from billing.errors import PriceUnknown, SpendingRefused
 from billing.models import Hold
 from billing.prices import rates_for
-from billing.pricing import Rates, Usage, price, price_at_most
+from billing.pricing import Rates, as_json, output_within, price, price_at_most
 from conversations import history
-from conversations.contracts import Model, ProviderError, Reason, Reply, Request
+from conversations.contracts import Model, ProviderError, Reason, Request
 from conversations.errors import LeaseLost
+from conversations.leases import fence
 from conversations.models import Message, Turn, UserFile
-from conversations.parts import Parts, Text, ToolCall, ToolResult, text_of
-from conversations.threads import tools_of
+from conversations.parts import Text, ToolCall, ToolResult
+from conversations.reply import Reply, failure_of, usage_of
+from conversations.threads import append, rows_of, take_in, tools_of, waiting_messages
 
 OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
@@ -81,7 +83,8 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | No
     except (SpendingRefused, PriceUnknown) as refusal:
         refuse(turn, getattr(refusal, "key", "no_price"))
         return None
-    output = _affordable_output(left + settings.OVERDRAFT_LIMIT_USD, prompt, rates, request.output_max)
+    affordable = output_within(left + settings.OVERDRAFT_LIMIT_USD, prompt, rates)
+    output = min(request.output_max, max(OUTPUT_MIN, affordable))
     if left <= 0:
         refuse(turn, "used_up")
         return None
@@ -120,12 +123,6 @@ def _request(turn: Turn, model: Model) -> Request:
     )
 
 
-def rows_of(messages: Any) -> list[history.Row]:
-    """Placed messages in their order, as history reads them."""
-    placed = messages.filter(seq__isnull=False).order_by("seq")
-    return [history.Row(*row) for row in placed.values_list("role", "parts", "reason")]
-
-
 def _hold(turn: Turn, estimate: Decimal) -> Decimal:
     """Dollars that this step may spend."""
     if turn.steps == 0:
@@ -135,50 +132,6 @@ def _hold(turn: Turn, estimate: Decimal) -> Decimal:
     return left
 
 
-def _affordable_output(budget: Decimal, prompt: int, rates: Rates, wanted: int) -> int:
-    """Tokens of output that the budget pays for, within what is wanted and what is of use."""
-    left = budget - price_at_most(prompt, 0, rates)
-    tokens = int(left * 1_000_000 / rates.tier(prompt).output)
-    return max(min(OUTPUT_MIN, wanted), min(wanted, tokens))
-
-
-def waiting_messages(thread_id: int) -> list[Message]:
-    """What people wrote in a thread and no turn has taken in, oldest first."""
-    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True)
-    return list(waiting.select_related("author").order_by("pk"))
-
-
-def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
-    """Give waiting messages their place behind everything said so far."""
-    if not waiting:
-        return
-    seq = _places(turn.thread_id, len(waiting))
-    for number, message in enumerate(waiting, start=seq):
-        message.seq, message.turn = number, turn
-    if len(waiting) == 1:
-        waiting[0].save(update_fields=["seq", "turn"])
-    else:
-        Message.objects.bulk_update(waiting, ["seq", "turn"])
-
-
-def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:
-    """Add a message behind everything said so far."""
-    seq = _places(thread_id, 1)
-    return Message.objects.create(
-        turn_id=turn_id, thread_id=thread_id, chat_id=chat_id, role=role, parts=parts, seq=seq, **fields
-    )
-
-
-def _places(thread_id: int, count: int) -> int:
-    """Reserve `count` places at the end of a thread and return the first; locks the thread's row."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE conversations_thread SET last_seq = last_seq + %s WHERE id = %s RETURNING last_seq",
-            [count, thread_id],
-        )
-        return int(cursor.fetchone()[0]) - count + 1
-
-
 @transaction.atomic
 def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> Closed:
     """Keep what the model said and charge for it, whole or cut short, in one commit.
@@ -186,21 +139,21 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     Raises LeaseLost when another process has taken the turn over, and when this very step was closed
     already (a commit whose answer got lost); nothing is written then, and recovery reads the rows.
     """
-    usage = _usage(step, reply)
+    usage = usage_of(step.request, reply)
     cost = price(usage, step.rates) if usage else Decimal(0)
     if usage:
         details = {
             "model": step.model.id,
-            "usage": _plain(usage),
-            "rates": _plain(step.rates.tier(usage.prompt)),
+            "usage": as_json(usage),
+            "rates": as_json(step.rates.tier(usage.prompt)),
         }
         ledger.settle(
             step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
         )
     reason = reply.done.reason if reply.done else None
     parts = reply.kept()
-    failure = _failure(step, reply, error)
-    turn = fence(step, cost=F("cost") + cost, failure=failure)
+    failure = failure_of(reply, error, first=step.number == 0)
+    turn = fence(step.turn_id, step.owner, cost=F("cost") + cost, failure=failure)
     if Message.objects.filter(turn_id=step.turn_id, step=step.number, role="assistant").exists():
         raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed")
     if parts:
@@ -212,7 +165,7 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
             parts,
             step=step.number,
             reason=reason or "",
-            usage=_plain(usage) if usage else None,
+            usage=as_json(usage) if usage else None,
             cost=cost,
             superseded=failure == "refused",  # a refused exchange makes the next one refused too
         )
@@ -226,57 +179,6 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
         following = open_step(turn, step.model, continues=True)
         return Closed(next=following, failure=turn.failure)
     return Closed()
-
-
-def fence(step: Step, **changes: Any) -> Turn:
-    """The turn's row, locked and changed, if this process still owns it."""
-    mine = Turn.objects.filter(pk=step.turn_id, state=Turn.State.RUNNING, lease_owner=step.owner)
-    if not mine.update(**changes):
-        raise LeaseLost(f"turn {step.turn_id}")
-    return mine.select_related("thread", "thread__chat", "user").get()
-
-
-def _usage(step: Step, reply: Reply) -> Usage | None:
-    """What the call is charged by: the vendor's report, else a count of what was seen, marked as such."""
-    if not reply.began:
-        return None if reply.done is None else reply.usage
-    if reply.done is not None and reply.usage is not None:
-        return reply.usage
-    said = text_of(reply.parts) + reply.open_text + reply.open_thinking
-    output = history.tokens_at_most(said)
-    if reply.usage is not None:
-        known = reply.usage
-        return Usage(
-            known.input,
-            known.cache_read,
-            known.cache_write_5m,
-            known.cache_write_1h,
-            max(known.output, output),
-            known.web_searches,
-            estimated=True,
-        )
-    words = history.words_of(step.request.messages)
-    return Usage(input=history.tokens_at_most(step.request.system, *words), output=output, estimated=True)
-
-
-def _failure(step: Step, reply: Reply, error: ProviderError | None) -> str:
-    if error is not None:
-        return error.key
-    if reply.done is None:
-        return ""  # stopped: whoever stopped it says so
-    if reply.done.reason == Reason.REFUSAL:
-        return "refused"
-    if reply.done.reason == Reason.CONTEXT:
-        return "context"
-    if step.number == 0 and not reply.calls and not text_of(reply.parts).strip():
-        return "" if reply.done.reason == Reason.PAUSE else "empty"
-    return ""
-
-
-def _plain(value: Usage | Any) -> dict[str, Any]:
-    """A frozen record as JSON, decimals as strings: no float comes near money."""
-    fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
-    return {name: str(field) if isinstance(field, Decimal) else field for name, field in fields.items()}
 
 
 @transaction.atomic
@@ -296,7 +198,7 @@ def record_result(
     if cost:
         key = f"turn:{step.turn_id}:tool:{result.call_id}"
         ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
-    turn = fence(step, cost=F("cost") + cost)
+    turn = fence(step.turn_id, step.owner, cost=F("cost") + cost)
     UserFile.objects.bulk_create(files)
     append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
     if not last or turn.stop_requested:

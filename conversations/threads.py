@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
 from conversations.contracts import Tool, ToolSpec
-from conversations.models import Chat, Message, Thread
+from conversations.history import Row
+from conversations.models import Chat, Message, Thread, Turn
 from conversations.parts import Parts
 
 
@@ -90,6 +93,50 @@ def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts
     ]
     Message.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def waiting_messages(thread_id: int) -> list[Message]:
+    """What people wrote in a thread and no turn has taken in, oldest first."""
+    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True)
+    return list(waiting.select_related("author").order_by("pk"))
+
+
+def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
+    """Give waiting messages their place behind everything said so far."""
+    if not waiting:
+        return
+    seq = _places(turn.thread_id, len(waiting))
+    for number, message in enumerate(waiting, start=seq):
+        message.seq, message.turn = number, turn
+    if len(waiting) == 1:
+        waiting[0].save(update_fields=["seq", "turn"])
+    else:
+        Message.objects.bulk_update(waiting, ["seq", "turn"])
+
+
+def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:
+    """Add a message behind everything said so far."""
+    seq = _places(thread_id, 1)
+    return Message.objects.create(
+        turn_id=turn_id, thread_id=thread_id, chat_id=chat_id, role=role, parts=parts, seq=seq, **fields
+    )
+
+
+def _places(thread_id: int, count: int) -> int:
+    """Reserve `count` places at the end of a thread and return the first; locks the thread's row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE conversations_thread SET last_seq = last_seq + %s WHERE id = %s RETURNING last_seq",
+            [count, thread_id],
+        )
+        return int(cursor.fetchone()[0]) - count + 1
+
+
+def rows_of(messages: QuerySet[Message]) -> list[Row]:
+    """Placed messages in their order, as history reads them."""
+    placed = messages.filter(seq__isnull=False).order_by("seq")
+    said: Any = placed.values_list("role", "parts", "reason")
+    return [Row(*row) for row in said]
 
 
 def day_changed(last: date | None, today: date) -> str | None:

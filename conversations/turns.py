@@ -14,14 +14,12 @@ from billing import ledger
 from conversations import history
 from conversations.contracts import Model, Reason
 from conversations.errors import LeaseLost, NotARetry
+from conversations.leases import LEASE
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
-from conversations.steps import Step, append, open_step, refuse, rows_of, take_in, waiting_messages
-from conversations.threads import day_changed
+from conversations.steps import Step, open_step, refuse
+from conversations.threads import append, day_changed, rows_of, take_in, waiting_messages
 
-LEASE = timedelta(
-    seconds=25
-)  # renewed every 10 s; with recovery every 30 s a dead turn is taken up within 60
 ATTEMPTS_MAX = 3  # processes that may try one turn
 AGE_MAX = timedelta(minutes=15)  # an older question is not answered unasked: the person has moved on
 
@@ -115,25 +113,6 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
 def _complete(rows: Sequence[history.Row]) -> bool:
     """Did the model finish? The rows of a turn then end with its last words."""
     return bool(rows) and rows[-1].role == "assistant" and rows[-1].reason == Reason.END
-
-
-def overdue_turns() -> list[int]:
-    """Turns whose process is gone, oldest first."""
-    overdue = Turn.objects.filter(state=Turn.State.RUNNING, lease_until__lt=Now())
-    return list(overdue.order_by("pk").values_list("pk", flat=True))
-
-
-def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:
-    """Stay the owner of these turns. Returns those that were lost and those a person wants stopped."""
-    mine = Turn.objects.filter(pk__in=turn_ids, state=Turn.State.RUNNING, lease_owner=owner)
-    mine.update(lease_until=Now() + LEASE)
-    stops = dict(mine.values_list("pk", "stop_requested"))
-    return set(turn_ids) - stops.keys(), {turn for turn, stop in stops.items() if stop}
-
-
-def release_leases(owner: str) -> None:
-    """Going down in good order: whoever comes next may take these turns up at once, and we may not any more."""
-    Turn.objects.filter(state=Turn.State.RUNNING, lease_owner=owner).update(lease_owner="", lease_until=Now())
 
 
 def request_stop(*, chat_telegram_id: int, topic: int | None = None, user_id: int | None = None) -> list[int]:

@@ -11,10 +11,11 @@ from aiogram import Bot
 
 from accounts.services import language_of, set_unreachable
 from config.aio import in_db
-from conversations import turns
+from config.patience import patiently
+from conversations import leases, turns
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
-from conversations.loop import Failed, run_turn
+from conversations.loop import Failed, replay, run_turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
@@ -22,7 +23,6 @@ from telegram_bot.draft import Draft, Words
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
 from telegram_bot.outgoing import Destination, Unreachable
-from config.patience import patiently
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
 from telegram_bot.texts import say
@@ -89,7 +89,8 @@ class Answers:
         """Bring one turn to its end and tell the person. True when more is waiting. Raises LeaseLost."""
         turn, began = claim.turn, time.monotonic()
         draft = self._draft(claim)
-        draft.replay(claim.rows)
+        for event in replay(claim.rows):
+            draft.show(event)
         stream = asyncio.create_task(self._follow(claim, draft))
         self._streams[turn.pk] = stream
         try:
@@ -193,7 +194,7 @@ class Answers:
     async def recover(self) -> int:
         """Take up turns whose process is gone; returns how many."""
         taken = 0
-        for turn in await in_db(turns.overdue_turns)():
+        for turn in await in_db(leases.overdue_turns)():
             if turn in self._streams:
                 continue  # ours: the database was away and the lease with it
             claim = await in_db(turns.resume_turn)(turn, owner=self._desk.owner, models=self._desk.models)
@@ -207,7 +208,7 @@ class Answers:
         """Stay the owner of what is under way, and see what another process was asked to stop."""
         if not self._streams:
             return
-        lost, stops = await in_db(turns.renew_leases)(self._desk.owner, list(self._streams))
+        lost, stops = await in_db(leases.renew_leases)(self._desk.owner, list(self._streams))
         for turn in lost:
             log.warning("turn.lease_lost", turn=turn)
         self._cancel(lost | stops)
@@ -216,7 +217,7 @@ class Answers:
         """Going down: let what is nearly done be done, give up the rest to whoever comes next."""
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()), timeout=seconds)
-        await in_db(turns.release_leases)(self._desk.owner)
+        await in_db(leases.release_leases)(self._desk.owner)
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

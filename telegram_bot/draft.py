@@ -7,20 +7,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from aiogram.types import InlineKeyboardMarkup, MessageEntity
+from aiogram.types import InlineKeyboardMarkup
 
 from conversations.contracts import TextDelta
-from conversations.history import Row
 from conversations.loop import FileReady, StepBegan, ToolBegan, ToolEnded, TurnEvent
-from conversations.parts import File, Text, ToolResult
+from conversations.parts import File
+from telegram_bot.frames import Frame, frame_of
 from telegram_bot.gate import Gate
-from telegram_bot.outgoing import Destination, entities_of
-from telegram_bot.rendering import preview, split
+from telegram_bot.outgoing import Destination
+from telegram_bot.rendering import split
 
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
 LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
-PREVIEW_UNITS = 3800  # of 4096: the rest is for the labels of running tools
 FOREVER = 3600.0
 
 
@@ -63,27 +62,13 @@ class Draft:
         self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
         self._closing = False
         self._dirty = live  # the first frame goes out at once: "Thinking…"
-        self._shown: tuple[str, list[MessageEntity]] | None = None
+        self._shown: Frame | None = None
         self._shown_at = 0.0
         self._next_frame = 0.0
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._send_all())
 
     # What happens in the turn ------------------------------------------------------------------
-
-    def replay(self, rows: Sequence[Row]) -> None:
-        """Bring the draft to where an earlier process had it: the rows of its turn, in order."""
-        reason = "none"
-        for row in rows:
-            if row.role == "assistant":
-                self._gap = bool(self._source) and reason not in ("length", "pause")
-                reason = row.reason
-            for part in row.parts:
-                if isinstance(part, Text) and row.role == "assistant":
-                    self._grow(part.text)
-                elif isinstance(part, ToolResult):
-                    for file in part.files:
-                        self.show(FileReady(file))
 
     def show(self, event: TurnEvent) -> None:
         """Take in one event of the turn. Raises Unreachable once nothing can be sent there any more."""
@@ -196,24 +181,12 @@ class Draft:
             self._dirty = True
         self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, FRAME_SECONDS)
 
-    def _frame(self, now: float) -> tuple[str, list[MessageEntity]]:
-        """The draft as it should look: the answer so far and, apart from it, what the tools are doing."""
-        rendered = preview(self._source, PREVIEW_UNITS)
-        text = rendered.text if rendered else ""
-        entities = entities_of(rendered) if rendered else []
+    def _frame(self, now: float) -> Frame:
         labels = [
             f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label
             for label, since in self._tools.values()
         ]
-        if labels:
-            text += "\n\n" if text else ""
-            start = len(text.encode("utf-16-le")) // 2
-            doing = "\n".join(labels)
-            text += doing
-            entities.append(
-                MessageEntity(type="italic", offset=start, length=len(doing.encode("utf-16-le")) // 2)
-            )
-        return text, entities
+        return frame_of(self._source, labels)
 
     async def _pause(self) -> None:
         """Wait for news, for the next frame's time, or until the draft would fade."""

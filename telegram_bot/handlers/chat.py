@@ -10,7 +10,7 @@ from telegram_bot.answering import Answers
 from telegram_bot.bursts import Bursts
 from telegram_bot.handlers import reply
 from telegram_bot.inbox import LATER
-from telegram_bot.intake import TEXT_MAX, to_inbound, topic_of
+from telegram_bot.intake import TEXT_MAX, to_inbound
 
 # Kinds of a person's message that are not read yet. Notices about the chat are no messages of anybody.
 KINDS_LATER = frozenset(

@@ -18,6 +18,7 @@ from telegram_bot.keyboards import RetryPress
 from telegram_bot.services import Desk
 from telegram_bot.texts import say
 
+
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
     command: str

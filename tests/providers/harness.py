@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import Any, Protocol, Self, TypeVar
 
 from billing.pricing import Usage
-from conversations.contracts import Model, Reply, Request, RequestMessage, ToolSpec
+from conversations.contracts import Model, Request, RequestMessage, ToolSpec
 from conversations.parts import Part, Text
+from conversations.reply import Reply
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from billing.pricing import Usage
-from conversations.contracts import Reply, Request
+from conversations.contracts import Request
 from conversations.providers import claude, models
+from conversations.reply import Reply
 from tests.fakes.anthropic import AnthropicStandIn, Recorded
 from tests.fakes.anthropic_script import (
     Answer,

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from billing.pricing import Usage
-from conversations.contracts import Reply, Request
+from conversations.contracts import Request
 from conversations.parts import Text, Thinking, ToolCall, ToolResult
 from conversations.providers import models
+from conversations.reply import Reply
 from tests.providers.harness import Scenario, asks
 
 NO_WIRE = "the demo has no network"

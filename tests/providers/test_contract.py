@@ -11,12 +11,12 @@ from conversations.contracts import (
     Done,
     ProviderError,
     Reason,
-    Reply,
     TextDelta,
     ThinkingDelta,
 )
 from conversations.history import Row, to_request_messages
 from conversations.parts import File, Opaque, Text, Thinking, ToolCall, ToolResult, dump, load, text_of
+from conversations.reply import Reply
 from tests.providers.conftest import NAMES, harness_of
 from tests.providers.harness import (
     Harness,

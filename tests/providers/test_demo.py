@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from conversations.contracts import Done, Model, Reason, Reply, Request
+from conversations.contracts import Done, Model, Reason, Request
 from conversations.parts import Text, Thinking, ToolCall, ToolResult, text_of
 from conversations.providers import models
 from conversations.providers.demo_long import long_answer
+from conversations.reply import Reply
 from tests.providers.harness import answer, asks, assistant, fold, user
 
 

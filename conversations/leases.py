@@ -1,0 +1,41 @@
+"""Who works on a turn: leases on the database's clock, renewed, given up, or overdue after a crash."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+
+from conversations.errors import LeaseLost
+from conversations.models import Turn
+
+LEASE = timedelta(
+    seconds=25
+)  # renewed every 10 s; with recovery every 30 s a dead turn is taken up within 60
+
+
+def overdue_turns() -> list[int]:
+    """Turns whose process is gone, oldest first."""
+    overdue = Turn.objects.filter(state=Turn.State.RUNNING, lease_until__lt=Now())
+    return list(overdue.order_by("pk").values_list("pk", flat=True))
+
+
+def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+    """Stay the owner of these turns. Returns those that were lost and those a person wants stopped."""
+    mine = Turn.objects.filter(pk__in=turn_ids, state=Turn.State.RUNNING, lease_owner=owner)
+    mine.update(lease_until=Now() + LEASE)
+    stops = dict(mine.values_list("pk", "stop_requested"))
+    return set(turn_ids) - stops.keys(), {turn for turn, stop in stops.items() if stop}
+
+
+def release_leases(owner: str) -> None:
+    """Going down in good order: whoever comes next may take these turns up at once, and we may not any more."""
+    Turn.objects.filter(state=Turn.State.RUNNING, lease_owner=owner).update(lease_owner="", lease_until=Now())
+
+
+def fence(turn_id: int, owner: str, **changes: Any) -> Turn:
+    """The turn's row, locked and changed, if this process still owns it. Raises LeaseLost."""
+    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
+    if not mine.update(**changes):
+        raise LeaseLost(f"turn {turn_id}")
+    return mine.select_related("thread", "thread__chat", "user").get()
