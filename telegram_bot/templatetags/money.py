@@ -2,7 +2,7 @@
 
 from django import template
 
-from telegram_bot.money import dollars
+from accounts.money import dollars
 
 register = template.Library()
 register.filter("dollars", dollars)

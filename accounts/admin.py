@@ -1,0 +1,272 @@
+"""People, staff, groups, and the log of what staff did."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts import blocking
+from accounts.admin_pages import (
+    NOTHING,
+    LookPage,
+    Table,
+    WordsPage,
+    link_to,
+    list_address,
+    money_column,
+    when,
+)
+from accounts.models import Staff, User
+from accounts.money import dollars
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+else:
+    from unfold.admin import ModelAdmin
+
+LATEST = 10  # rows of each table on a person's page
+BLOCK_PERSON = "accounts.block_person"
+ALLOW_SPENDING = "accounts.allow_spending"
+ADJUST_BALANCE = "billing.adjust_balance"
+
+
+class Standing(admin.SimpleListFilter):
+    """Who may use the bot, and who may not."""
+
+    title = "standing"
+    parameter_name = "standing"
+    LOOKUPS: dict[str, tuple[str, dict[str, Any]]] = {
+        "blocked": ("Blocked by staff", {"blocked_at__isnull": False}),
+        "spending": ("Spending blocked", {"spending_blocked_at__isnull": False}),
+        "unreachable": ("Blocked the bot", {"unreachable_at__isnull": False}),
+        "in_debt": ("Balance below zero", {"balance__lt": 0}),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, words) for name, (words, _) in self.LOOKUPS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        chosen = self.LOOKUPS.get(self.value() or "")
+        return queryset.filter(**chosen[1]) if chosen else queryset
+
+
+@admin.register(User)
+class PersonPage(WordsPage[User]):
+    """A person on Telegram: what they have, what they did, and what staff may do about it."""
+
+    list_display = ("name", "username", "telegram_id", "balance_usd", "held_usd", "standing", "last_seen_at")
+    list_display_links = ("name",)
+    list_filter = (Standing, "is_premium", "telegram_language")
+    search_fields = ("=telegram_id", "username", "first_name", "last_name")
+    search_help_text = "A name, a username or a Telegram id"
+    date_hierarchy = "created_at"
+    words = ("instructions",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("first_name", "last_name"),
+                    ("username", "telegram_id"),
+                    ("telegram_language", "is_premium"),
+                    ("created_at", "last_seen_at"),
+                )
+            },
+        ),
+        ("Money", {"fields": (("balance_usd", "held_usd", "available_usd"), "spending_blocked_at")}),
+        ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
+        ("Preferences", {"fields": (("language", "model"), ("rendering", "receipts"))}),
+    )
+    actions_detail = (
+        "adjust_balance",
+        "block",
+        "unblock",
+        "allow_spending",
+        "read_the_words",
+    )
+
+    balance_usd = money_column("balance")
+    held_usd = money_column("held")
+    available_usd = money_column("available")
+
+    @display(description="name", header=False, ordering="first_name")  # type: ignore[untyped-decorator]
+    def name(self, person: User) -> str:
+        return person.display_name
+
+    @display(  # type: ignore[untyped-decorator]
+        description="standing",
+        label={"Blocked": "danger", "No spending": "warning", "Left": "info", "Fine": "success"},
+    )
+    def standing(self, person: User) -> str:
+        if person.blocked_at:
+            return "Blocked"
+        if person.spending_blocked_at:
+            return "No spending"
+        return "Left" if person.unreachable_at else "Fine"
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Blocking for those who are not blocked, and the other way round."""
+        person = User.objects.filter(pk=object_id).only("blocked_at", "spending_blocked_at").first()
+        pointless = {"unblock", "allow_spending"}
+        if person is not None:
+            pointless = {
+                "block" if person.blocked_at else "unblock",
+                "" if person.spending_blocked_at else "allow_spending",
+            }
+        actions: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [one for one in actions if one.path.removesuffix("/") not in pointless]
+
+    # unfold hands the row's number over as the second argument.
+    def has_adjust_balance_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        return request.user.has_perm(ADJUST_BALANCE)
+
+    def has_block_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        return request.user.has_perm(BLOCK_PERSON)
+
+    def has_allow_spending_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        return request.user.has_perm(ALLOW_SPENDING)
+
+    @action(description="Adjust balance", icon="paid", permissions=["adjust_balance"])  # type: ignore[untyped-decorator]
+    def adjust_balance(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        person = self.found(request, object_id)
+        return HttpResponseRedirect(reverse("admin:billing_balanceoperation_adjust", args=[person.pk]))
+
+    @action(description="Block", icon="block", permissions=["block"])  # type: ignore[untyped-decorator]
+    def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            blocking.block,
+            done="Blocked.",
+            title="Block this person",
+            explanation="Nothing they write will be answered until they are unblocked. Their money stays theirs.",
+            button="Block",
+        )
+
+    @action(description="Unblock", icon="lock_open", permissions=["block"])  # type: ignore[untyped-decorator]
+    def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            lambda person, _: blocking.unblock(person),
+            done="Unblocked.",
+            title="Unblock this person",
+            explanation="What they write will be answered again.",
+            button="Unblock",
+        )
+
+    @action(description="Allow spending", icon="credit_score", permissions=["allow_spending"])  # type: ignore[untyped-decorator]
+    def allow_spending(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.act(
+            request,
+            object_id,
+            lambda person, _: blocking.allow_spending(person),
+            done="Spending allowed.",
+            title="Allow this person to spend again",
+            explanation=(
+                "The audit found that their balance was not the sum of their operations. Find out why first: "
+                "if the sums still disagree, the next audit blocks them again."
+            ),
+            button="Allow spending",
+        )
+
+    def tables(self, request: HttpRequest, obj: User) -> Iterable[Table]:
+        """The latest of what belongs to them; the tables of higher apps are reached from the person."""
+        if request.user.has_perm("billing.view_balanceoperation"):
+            operations = obj.operations.all()[:LATEST]
+            yield Table(
+                "Latest operations",
+                ("Operation", "Amount", "Balance after", "Reason", "When"),
+                [
+                    (
+                        link_to(row, row.get_kind_display()),
+                        dollars(row.amount),
+                        dollars(row.balance_after),
+                        row.reason or NOTHING,
+                        when(row.created_at),
+                    )
+                    for row in operations
+                ],
+                list_address(obj.operations.model, user__id__exact=obj.pk),
+            )
+        if request.user.has_perm("conversations.view_turn"):
+            turns = obj.turns.order_by("-pk")[:LATEST]
+            yield Table(
+                "Latest turns",
+                ("Turn", "State", "Model", "Steps", "Cost", "When"),
+                [
+                    (
+                        link_to(row),
+                        row.get_state_display(),
+                        row.model,
+                        str(row.steps),
+                        dollars(row.cost),
+                        when(row.created_at),
+                    )
+                    for row in turns
+                ],
+                list_address(obj.turns.model, user__id__exact=obj.pk),
+            )
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupPage(GroupAdmin, ModelAdmin[Group]):
+    """What staff of one kind may do."""
+
+
+@admin.register(Staff)
+class StaffPage(UserAdmin[Staff], ModelAdmin[Staff]):
+    """Somebody who works here. Who may do what is for superusers to say."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_superuser", "groups")
+    raw_id_fields = ("person",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Who", {"fields": ("first_name", "last_name", "email", "person")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Staff | None = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Staff | None = None) -> bool:
+        """Nobody: what staff did stays with their name. An account is made inactive instead."""
+        return False
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
+@admin.register(LogEntry)
+class LogPage(LookPage[LogEntry]):
+    """What staff did and whose words they read."""
+
+    list_display = ("action_time", "user", "content_type", "object_repr", "message")
+    list_filter = ("content_type",)
+    list_select_related = ("user", "content_type")
+    date_hierarchy = "action_time"
+    fields = ("action_time", "user", "content_type", "object_id", "object_repr", "message")
+
+    @admin.display(description="what")
+    def message(self, entry: LogEntry) -> str:
+        return str(entry.get_change_message())

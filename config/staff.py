@@ -1,0 +1,77 @@
+"""What staff may do: permissions that belong to no model, and two groups that are ready to use.
+
+Both are made after every `migrate` when they are missing. A group that exists is left as it is: who may
+do what is its owner's to change.
+"""
+
+from typing import Any
+
+from django.apps import AppConfig, apps
+
+LAST_APP = "telegram_bot"  # when its tables stand, so do everybody's permissions
+
+# Of these, nobody has one unless a superuser gives it; read_words is in no group.
+PERMISSIONS = {
+    "conversations.message": {"read_words": "Can read what people and models said"},
+    "billing.balanceoperation": {"adjust_balance": "Can adjust a person's balance"},
+    "accounts.user": {
+        "block_person": "Can block and unblock a person",
+        "allow_spending": "Can lift the audit's block of a person's spending",
+    },
+}
+
+PEOPLE = ("accounts.view_user",)
+MONEY = ("billing.view_balanceoperation", "billing.view_hold", "billing.view_payment")
+GROUPS = {
+    "Support": (
+        *PEOPLE,
+        *MONEY,
+        "accounts.block_person",
+        "conversations.view_chat",
+        "conversations.view_thread",
+        "conversations.view_turn",
+        "conversations.view_message",
+        "conversations.view_userfile",
+        "conversations.view_deadevent",
+        "conversations.change_deadevent",
+        "tools.view_toolcall",
+        "telegram_bot.view_update",
+    ),
+    "Finance": (
+        *PEOPLE,
+        *MONEY,
+        "billing.adjust_balance",
+        "accounts.allow_spending",
+        "billing.view_price",
+        "billing.add_price",
+        "billing.change_price",
+        "billing.view_starrate",
+        "billing.add_starrate",
+        "conversations.view_turn",
+        "tools.view_toolcall",
+    ),
+}
+
+
+def make_permissions_and_groups(using: str, **_signal: Any) -> None:
+    """Receives post_migrate of the last app."""
+    content_types = apps.get_model("contenttypes", "ContentType").objects.using(using)
+    permissions = apps.get_model("auth", "Permission").objects.using(using)
+    for label, names in PERMISSIONS.items():
+        content_type = content_types.get(**dict(zip(("app_label", "model"), label.split("."), strict=True)))
+        for codename, name in names.items():
+            permissions.get_or_create(content_type=content_type, codename=codename, defaults={"name": name})
+    groups = apps.get_model("auth", "Group").objects.using(using)
+    for name, granted in GROUPS.items():
+        group, is_new = groups.get_or_create(name=name)
+        if is_new:
+            group.permissions.set(_permission(permissions, full_name) for full_name in granted)
+
+
+def _permission(permissions: Any, full_name: str) -> Any:
+    app, _, codename = full_name.partition(".")
+    return permissions.get(content_type__app_label=app, codename=codename)
+
+
+def last_app() -> AppConfig:
+    return apps.get_app_config(LAST_APP)

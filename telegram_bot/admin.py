@@ -1,0 +1,51 @@
+"""The inbox, to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from accounts.admin_pages import WordsPage, pre_column
+from telegram_bot.models import Update
+
+
+class Fate(admin.SimpleListFilter):
+    """What became of an update."""
+
+    title = "fate"
+    parameter_name = "fate"
+    LOOKUPS: dict[str, tuple[str, dict[str, Any]]] = {
+        "waiting": ("Waiting", {"handled_at__isnull": True}),
+        "dead": ("Dead", {"handled_at__isnull": False, "error__gt": ""}),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(name, words) for name, (words, _) in self.LOOKUPS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Update]) -> QuerySet[Update]:
+        chosen = self.LOOKUPS.get(self.value() or "")
+        return queryset.filter(**chosen[1]) if chosen else queryset
+
+
+@admin.register(Update)
+class UpdatePage(WordsPage[Update]):
+    """What Telegram sent. The payload holds people's words."""
+
+    list_display = ("update_id", "kind", "lane", "fate", "attempts", "received_at", "handled_at")
+    list_filter = (Fate, "kind")
+    search_fields = ("=update_id", "=lane")
+    search_help_text = "An update's number, or a chat's Telegram id"
+    date_hierarchy = "received_at"
+    fields = (("update_id", "kind"), "lane", ("received_at", "handled_at"), "attempts", "error")
+    words = ("payload_shown",)
+    payload_shown = pre_column("payload")
+
+    @display(  # type: ignore[untyped-decorator]
+        description="fate", label={"Handled": "success", "Waiting": "info", "Dead": "danger"}
+    )
+    def fate(self, update: Update) -> str:
+        if update.error:
+            return "Dead"
+        return "Handled" if update.handled_at else "Waiting"
