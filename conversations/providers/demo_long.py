@@ -1,7 +1,5 @@
 """The demo's long answer: a walk through the whole numbers, with every formatting a chat must bear."""
 
-# ruff: noqa: E501  (prose: a sentence stays on its line)
-
 SECTIONS = 32  # of about 970 characters each: the answer passes 30,000, far beyond one message
 DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")  # as Arabic writes them, in a right-to-left line
 EMOJI = ("🌱", "🔢", "🧭", "🛰️", "👩‍🔬", "🇪🇺", "🧵", "🏔️", "👍🏽", "🎲")

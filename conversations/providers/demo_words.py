@@ -1,7 +1,5 @@
 """What the demo model says, in English and Russian: pure texts, chosen by words in the question."""
 
-# ruff: noqa: E501  (prose: a sentence stays on its line)
-
 import re
 from dataclasses import dataclass, replace
 

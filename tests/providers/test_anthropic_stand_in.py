@@ -1,7 +1,10 @@
 """The stand-in is as strict as the API: a test that passes against it must mean something."""
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import anthropic as sdk
@@ -11,6 +14,8 @@ import pytest
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Block, Cut, Redacted, Thought, Use, Words
 
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 30.0  # seconds a process has to say where it listens
 HEADERS = {"x-api-key": "sk-ant-test", "anthropic-version": "2026-10-21", "content-type": "application/json"}
 CLOCK = {"name": "clock", "description": "The time.", "input_schema": {"type": "object", "properties": {}}}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "clock", "input": {}}
@@ -358,3 +363,27 @@ async def test_a_cut_stream_ends_without_its_end(http: httpx2.AsyncClient, api: 
     api.say(Words("Half"), Cut())
     with pytest.raises(httpx2.HTTPError):
         await http.post("/v1/messages", json=HI | {"stream": True})
+
+
+@pytest.mark.processes
+async def test_as_a_process_it_draws_a_formula_when_asked_for_one() -> None:
+    command = (sys.executable, "-m", "tests.fakes.anthropic", "--port", "0")
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        url = (await asyncio.wait_for(process.stdout.readline(), DEADLINE)).decode().split()[-1]
+        body = said(("user", "The formula, please"), tools=[CLOCK | {"name": "render_latex"}])
+        async with httpx2.AsyncClient(base_url=url, headers=HEADERS) as http:
+            first = (await http.post("/v1/messages", json=body)).json()
+            call = first["content"][-1]
+            result = {"type": "tool_result", "tool_use_id": call["id"], "content": "drawn"}
+            more = [{"role": "assistant", "content": first["content"]}, {"role": "user", "content": [result]}]
+            second = (
+                await http.post("/v1/messages", json=body | {"messages": body["messages"] + more})
+            ).json()
+    finally:
+        process.terminate()
+        await process.wait()
+    assert [block["type"] for block in first["content"]] == ["thinking", "text", "tool_use"]
+    assert call["name"] == "render_latex"
+    assert second["stop_reason"] == "end_turn"
