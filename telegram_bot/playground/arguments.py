@@ -33,6 +33,8 @@ UNSUPPORTED: Final = frozenset(
         "allow_paid_broadcast",
     }
 )
+# Arguments aiogram requires and, when they are empty, leaves out.
+EMPTY: Final[dict[str, Json]] = {"setWebhook": {"url": ""}}
 # telegram-bot-api Client.cpp: what it says when a required argument is absent.
 MISSING: Final = {
     "chat_id": "chat_id is empty",
@@ -103,7 +105,7 @@ def build(kind: type[M], arguments: Json, uploads: Uploads) -> M:
         raise bad_request(f"this stand-in does not support {unsupported[0]}")
     given = {name: _decoded(fields[name].annotation, name, value) for name, value in arguments.items()}
     given |= {name: f"attach://{name}" for name in uploads if name in fields and name not in given}
-    given = _with_files(given)
+    given = EMPTY.get(kind.__api_method__, {}) | _with_files(given)
     try:
         method = kind.model_validate(given)
     except ValidationError as error:

@@ -15,6 +15,6 @@ class Attached(InputFile):
         super().__init__()
         self.name = name
 
-    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:  # noqa: ARG002 - aiogram's signature
+    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
         """Nothing: the bytes are in the request."""
         yield b""

@@ -23,17 +23,17 @@ class Control:
         app.router.add_get("/control/calls", self.calls)
 
     async def flood(self, request: web.Request) -> web.Response:
-        body = await _object(request, "chat", "seconds")
-        self._state.limits.flood(int(body["chat"]), float(body["seconds"]), body.get("methods"))
+        body = await _object(request)
+        self._state.limits.flood(_number(body, "chat"), _number(body, "seconds"), body.get("methods"))
         return web.json_response({})
 
     async def fail(self, request: web.Request) -> web.Response:
-        body = await _object(request, "method", "status")
+        body = await _object(request)
         self._state.limits.fail(
-            str(body["method"]),
-            int(body["status"]),
+            str(body.get("method")),
+            _number(body, "status"),
             str(body.get("description") or ""),
-            int(body.get("times", 1)),
+            _number({"times": 1} | body, "times"),
             body.get("retry_after"),
         )
         return web.json_response({})
@@ -49,14 +49,18 @@ class Control:
         )
 
 
-async def _object(request: web.Request, *needed: str) -> Json:
+def _number(body: Json, name: str) -> int:
+    value = body.get(name)
+    if not isinstance(value, int):
+        raise web.HTTPBadRequest(text=f"{name} is missing or not a whole number")
+    return value
+
+
+async def _object(request: web.Request) -> Json:
     try:
         body = await request.json()
     except ValueError as error:
         raise web.HTTPBadRequest(text="the body is not JSON") from error
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body is not a JSON object")
-    missing = [name for name in needed if name not in body]
-    if missing:
-        raise web.HTTPBadRequest(text=f"{missing[0]} is missing")
     return body

@@ -13,11 +13,10 @@ LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @web.middleware
 async def only_local(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a request that names another host, or that another site's page makes."""
+    """Refuse a request that names another host, or that a page from elsewhere makes."""
     origin = request.headers.get("Origin")
-    if _name(f"//{request.host}") not in LOCAL_NAMES or (
-        origin is not None and _name(origin) not in LOCAL_NAMES
-    ):
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if is_foreign or _name(f"//{request.host}") not in LOCAL_NAMES:
         raise web.HTTPForbidden(text="The playground answers this machine only.")
     return await handler(request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -9,12 +10,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from telegram_bot.playground.errors import Refused
 from telegram_bot.playground.people import Impossible, Person
 from telegram_bot.playground.shapes import Json, Upload
 from telegram_bot.playground.state import PrivateChat, State
 
 # What a browser may show in place; the rest is a download, so an uploaded page cannot run here.
 SHOWN_IN_PLACE: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/")
+HEARTBEAT_SECONDS: Final = 15.0
 DEFAULT_SCOPES: Final = ("all_private_chats", "default")
 
 
@@ -30,6 +33,7 @@ class People:
         app.router.add_get("/people/{id:\\d+}/chats", self.chats)
         app.router.add_get("/people/{id:\\d+}/events", self.events)
         app.router.add_post("/people/{id:\\d+}/send", self.send)
+        app.router.add_post("/people/{id:\\d+}/edit", self.edit)
         app.router.add_post("/people/{id:\\d+}/press", self.press)
         app.router.add_post("/people/{id:\\d+}/stop", self.stop)
         app.router.add_post("/people/{id:\\d+}/block", self.block)
@@ -68,10 +72,25 @@ class People:
             try:
                 while event is not None:
                     await response.write(f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
-                    event = await events.get()
+                    event = await self._next(response, events)
             except ConnectionError:
                 return response  # the page was closed
         return response
+
+    @staticmethod
+    async def _next(response: web.StreamResponse, events: asyncio.Queue[Json | None]) -> Json | None:
+        """The next event; a comment now and then finds out whether anybody still reads."""
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    return await events.get()
+            except TimeoutError:
+                await response.write(b":\n\n")
+
+    async def edit(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        message = await self._person(request).edit(_number(body, "message_id"), _text(body, "text"))
+        return web.json_response({"message_id": message["message_id"]})
 
     async def send(self, request: web.Request) -> web.Response:
         person = self._person(request)
@@ -141,7 +160,7 @@ async def say_what_is_wrong(request: web.Request, handler: Any) -> web.StreamRes
     """Answer 400 with the reason when a person asked for something Telegram's apps would not let them do."""
     try:
         response: web.StreamResponse = await handler(request)
-    except Impossible as error:
+    except (Impossible, Refused) as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return response
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from telegram_bot.playground import utf16
+from telegram_bot.playground.entities import fixed, with_found
 from telegram_bot.playground.formatting import CAPTION_MAX
 from telegram_bot.playground.media import received
 from telegram_bot.playground.shapes import Json, Upload
@@ -55,11 +56,24 @@ class Person:
 
     async def send(self, text: str, *, reply_to: int | None = None) -> Json:
         """Write a text; a long one arrives as several messages. Returns the last of them."""
-        parts = utf16.paste(text)
+        parts = self._typed(text)
         if not parts:
             raise Impossible("an empty message cannot be sent")
         fields = self._reply(reply_to)
-        return [self._arrive({"text": part} | fields) for part in parts][-1]
+        return [self._arrive(part | fields) for part in parts][-1]
+
+    async def edit(self, message_id: int, text: str) -> Json:
+        """Change a text sent earlier."""
+        message = self._chat.messages.get(message_id)
+        if message is None or message["from"]["id"] != self.id or "text" not in message:
+            raise Impossible("only one's own texts can be edited")
+        content = self._typed(text)
+        if len(content) != 1:
+            raise Impossible("an edited text has 1-4096 characters")
+        kept = {name: value for name, value in message.items() if name not in ("text", "entities")}
+        edited = self._state.edit(self._chat, kept | content[0])
+        self._state.updates.push("edited_message", edited)
+        return edited
 
     async def send_file(self, upload: Upload, *, caption: str = "", kind: str | None = None) -> Json:
         """Send a picture, a voice note or a document; without a kind, what the apps would make of it."""
@@ -92,7 +106,10 @@ class Person:
         if not draft.can_stop:
             raise Impossible("this draft has no Stop button")
         self._chat.stopped_drafts.add(draft.draft_id)
-        if not draft.keep_on_stop:
+        if draft.keep_on_stop:
+            draft.can_stop = False
+            self._chat.publish({"type": "draft", "draft": draft.view()})
+        else:
             self._state.end_draft(self._chat)
         stopped: Json = {"chat": self._chat.person.chat(), "draft_id": draft.draft_id}
         self._state.updates.push("stopped_message_generation", stopped)
@@ -116,11 +133,20 @@ class Person:
     async def wait_for(
         self, wanted: Callable[[Json], bool], seconds: float = WAIT_SECONDS, *, after: int = 0
     ) -> Json:
-        """The first message of the bot, newer than the message `after`, for which `wanted` is true."""
+        """The first message of the bot, newer than the message `after`, for which `wanted` is true.
+
+        A message that lacks a field `wanted` looks at, such as the text of a photo, is not wanted.
+        """
 
         def found() -> Json | None:
             newer = (message for message in self.replies if message["message_id"] > after)
-            return next((message for message in newer if wanted(message)), None)
+            return next((message for message in newer if is_wanted(message)), None)
+
+        def is_wanted(message: Json) -> bool:
+            try:
+                return wanted(message)
+            except KeyError:
+                return False
 
         return await self.wait_until(found, seconds)
 
@@ -142,6 +168,16 @@ class Person:
         ]
         shown = f"draft: {self.draft['text']!r:.200}" if self.draft else "no draft"
         return f"not seen within {seconds} s; the chat's end is:\n" + "\n".join([*said, shown])
+
+    @staticmethod
+    def _typed(text: str) -> list[Json]:
+        """What the apps and the servers make of a text: cut, cleaned, its commands and links marked."""
+        parts = (with_found(fixed(part, [])) for part in utf16.paste(text))
+        return [
+            {"text": part.text} | ({"entities": part.entities} if part.entities else {})
+            for part in parts
+            if part.text
+        ]
 
     def _arrive(self, content: Json) -> Json:
         self._chat.opened = True

@@ -45,10 +45,8 @@ def rich_message(
     given = as_json(message)
     if sum(source in given for source in SOURCES) != 1:
         raise bad_request("exactly one of the fields html, markdown, or blocks must be used")
-    if "blocks" in given:
-        blocks = given["blocks"]
-    else:
-        blocks = _paragraphs(given.get("html") or given.get("markdown") or "")
+    source = given.get("html") or given.get("markdown") or ""
+    blocks = given["blocks"] if "blocks" in given else _paragraphs(source)
     if not blocks:
         raise bad_request("message text is empty")
     shape = {"blocks": _Reading(files, uploads, is_draft).all(blocks, 1)}

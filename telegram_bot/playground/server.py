@@ -20,8 +20,10 @@ from telegram_bot.playground.methods import METHODS, Context
 from telegram_bot.playground.methods.registry import Entry
 from telegram_bot.playground.page import People, say_what_is_wrong
 from telegram_bot.playground.people import Person
-from telegram_bot.playground.state import DRAFT_SECONDS, Profile, State
+from telegram_bot.playground.shapes import Lifetimes
+from telegram_bot.playground.state import Profile, State
 
+DEFAULT_LIFETIMES: Final = Lifetimes()
 HOST: Final = "127.0.0.1"
 TOKEN: Final = "1000:playground"  # noqa: S105 - accepted by aiogram, opens nothing
 FORM_OVERHEAD_BYTES: Final = 1024 * 1024
@@ -36,11 +38,11 @@ class Playground:
         self,
         token: str = TOKEN,
         *,
-        draft_seconds: float = DRAFT_SECONDS,
+        lifetimes: Lifetimes = DEFAULT_LIFETIMES,
         pace: bool = False,
         pages: Path | None = None,
     ) -> None:
-        self.state = State(token, draft_seconds=draft_seconds, pace=pace)
+        self.state = State(token, lifetimes=lifetimes, pace=pace)
         self.log = CallLog()
         self.url = ""
         self._pages = pages

@@ -18,6 +18,18 @@ class Upload:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How many seconds things last; a test that waits for an end makes them short."""
+
+    # https://core.telegram.org/bots/api#getting-updates: "will not be kept longer than 24 hours".
+    update: float = 86_400.0
+    # telegram-bot-api Client.cpp: callback and pre-checkout queries leave the queue after 150 s.
+    query: float = 150.0
+    # sendMessageDraft: "a temporary 30-second preview".
+    draft: float = 30.0
+
+
 Uploads: TypeAlias = dict[str, Upload]
 
 

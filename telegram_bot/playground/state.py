@@ -15,17 +15,14 @@ from typing import Final
 from telegram_bot.playground.errors import bad_request, forbidden
 from telegram_bot.playground.files import FileStore
 from telegram_bot.playground.limits import Limits
-from telegram_bot.playground.shapes import FormattedText, Json
+from telegram_bot.playground.shapes import FormattedText, Json, Lifetimes
 from telegram_bot.playground.updates import UpdateQueue
 from telegram_bot.playground.webhook import Webhook
 
 # Ids begin at a number made of the time, so a restarted playground never repeats one.
 ID_EPOCH: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 IDS_PER_SECOND: Final = 10
-DRAFT_SECONDS: Final = 30.0  # sendMessageDraft: "a temporary 30-second preview"
 FRAMES_KEPT: Final = 10_000
-# Telegram documents no number; a callback query leaves the update queue after as long.
-QUERY_SECONDS: Final = 150.0
 BOT_NAME: Final = "Starling"
 BOT_USERNAME: Final = "starling_bot"
 
@@ -133,16 +130,16 @@ class Query:
 class State:
     """Everything the stand-in remembers, and the few acts that change it."""
 
-    def __init__(self, token: str, *, draft_seconds: float = DRAFT_SECONDS, pace: bool = False) -> None:
+    def __init__(self, token: str, *, lifetimes: Lifetimes, pace: bool) -> None:
         self.token = token
-        self.draft_seconds = draft_seconds
+        self.lifetimes = lifetimes
         self.bot: Json = {
             "id": int(token.partition(":")[0]),
             "is_bot": True,
             "first_name": BOT_NAME,
             "username": BOT_USERNAME,
         }
-        self.updates = UpdateQueue(first_id())
+        self.updates = UpdateQueue(first_id(), lifetimes)
         self.webhook = Webhook(self.updates)
         self.files = FileStore()
         self.limits = Limits(pace=pace)
@@ -225,9 +222,9 @@ class State:
         if chat.draft is not None and chat.draft.draft_id != draft.draft_id:
             self.end_draft(chat)
         self._cancel_draft_timer(chat)
-        draft.expires = time.monotonic() + self.draft_seconds
+        draft.expires = time.monotonic() + self.lifetimes.draft
         chat.draft = draft
-        chat.draft_timer = asyncio.get_running_loop().call_later(self.draft_seconds, self.end_draft, chat)
+        chat.draft_timer = asyncio.get_running_loop().call_later(self.lifetimes.draft, self.end_draft, chat)
         chat.frames.append(draft.view())
         chat.publish({"type": "draft", "draft": draft.view()})
 
@@ -249,7 +246,7 @@ class State:
     def open_query(self, chat: PrivateChat) -> str:
         """An id for a pressed button."""
         query_id = str(secrets.randbits(62))
-        self.queries[query_id] = Query(chat, time.monotonic() + QUERY_SECONDS)
+        self.queries[query_id] = Query(chat, time.monotonic() + self.lifetimes.query)
         return query_id
 
     def close_query(self, query_id: str) -> PrivateChat:

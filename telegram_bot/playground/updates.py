@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from telegram_bot.playground.errors import Refused, conflict
-from telegram_bot.playground.shapes import Json
+from telegram_bot.playground.shapes import Json, Lifetimes
 
-# https://core.telegram.org/bots/api#getting-updates: "will not be kept longer than 24 hours".
-LIFETIME_SECONDS: Final = 86_400
-# telegram-bot-api Client.cpp: callback and pre-checkout queries leave the queue after 150 s.
-QUERY_LIFETIME_SECONDS: Final = 150
 LIMIT_MAX: Final = 100  # getUpdates: "Values between 1-100 are accepted"
 TIMEOUT_MAX_SECONDS: Final = 50  # telegram-bot-api Client.h: LONG_POLL_MAX_TIMEOUT
 # getUpdates, allowed_updates: sent only to a bot that asks for them by name.
@@ -35,8 +31,9 @@ class Pending:
 class UpdateQueue:
     """Unconfirmed updates in the order they happened; ids rise by one."""
 
-    def __init__(self, first_id: int) -> None:
+    def __init__(self, first_id: int, lifetimes: Lifetimes) -> None:
         self._next_id = first_id
+        self._lifetimes = lifetimes
         self._pending: deque[Pending] = deque()
         self._poll: asyncio.Future[None] | None = None
         self.allowed: list[str] = []
@@ -46,6 +43,11 @@ class UpdateQueue:
     def __len__(self) -> int:
         self._drop_expired()
         return len(self._pending)
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether a getUpdates waits now."""
+        return self._poll is not None
 
     def allow(self, kinds: list[str] | None) -> None:
         """Remember which kinds the bot wants; None keeps the earlier choice."""
@@ -65,7 +67,7 @@ class UpdateQueue:
         given = update["update_id"]
         update_id = given if isinstance(given, int) else self._next_id
         self._next_id = update_id + 1
-        seconds = QUERY_LIFETIME_SECONDS if SHORT_LIVED & update.keys() else LIFETIME_SECONDS
+        seconds = self._lifetimes.query if SHORT_LIVED & update.keys() else self._lifetimes.update
         self._pending.append(Pending(update, update_id, time.monotonic() + seconds))
         self.arrived.set()
         if self._poll is not None and not self._poll.done():

@@ -1,0 +1,168 @@
+"""aiogram's own Bot calls every method there is, and its types accept every answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+from aiogram import Bot
+from aiogram.methods import Response
+from aiogram.types import (
+    BotCommand,
+    BotCommandScopeChat,
+    BufferedInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaPhoto,
+    InputRichMessage,
+    LinkPreviewOptions,
+    MenuButtonDefault,
+    MessageEntity,
+    ReplyParameters,
+    Update,
+)
+from pydantic import BaseModel
+
+from telegram_bot.playground import Person, Playground
+from telegram_bot.playground.methods import METHODS
+from telegram_bot.playground.shapes import Upload
+from tests.playground.conftest import ANNA
+from tests.playground.pictures import OGG, gif, png
+
+Try = Callable[[Bot, Person, int, int], Awaitable[Any]]
+
+
+def file(body: bytes, name: str) -> BufferedInputFile:
+    return BufferedInputFile(body, name)
+
+
+def buttons() -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Go", callback_data="go")]])
+
+
+async def download(bot: Bot, anna: Person, _: int, __: int) -> Any:
+    sent = await anna.send_file(Upload("a.txt", "text/plain", b"x"))
+    return await bot.get_file(sent["document"]["file_id"])
+
+
+async def press(bot: Bot, anna: Person, text: int, _: int) -> Any:
+    return await bot.answer_callback_query(await anna.press(text, "go"), text="ok")
+
+
+# Each gets the bot, Anna, the id of a text of the bot's and the id of a photo of the bot's.
+TRIES: Final[dict[str, Try]] = {
+    "getMe": lambda bot, *_: bot.get_me(),
+    "getUpdates": lambda bot, *_: bot.get_updates(),
+    "setWebhook": lambda bot, *_: bot.set_webhook("https://127.0.0.1:9/", certificate=file(b"x", "c.pem")),
+    "deleteWebhook": lambda bot, *_: bot.delete_webhook(),
+    "getWebhookInfo": lambda bot, *_: bot.get_webhook_info(),
+    "sendMessage": lambda bot, _, text, __: bot.send_message(
+        ANNA,
+        "bold",
+        entities=[MessageEntity(type="bold", offset=0, length=4)],
+        link_preview_options=LinkPreviewOptions(is_disabled=True),
+        reply_parameters=ReplyParameters(message_id=text),
+        reply_markup=buttons(),
+        message_effect_id="5104841245755180586",
+        protect_content=True,
+    ),
+    "sendMessageDraft": lambda bot, *_: bot.send_message_draft(ANNA, 1, text="x", can_stop=True),
+    "sendRichMessage": lambda bot, *_: bot.send_rich_message(ANNA, InputRichMessage(markdown="# x")),
+    "sendRichMessageDraft": lambda bot, *_: bot.send_rich_message_draft(ANNA, 1, InputRichMessage(html="x")),
+    "editMessageText": lambda bot, _, text, __: bot.edit_message_text("new", chat_id=ANNA, message_id=text),
+    "editMessageCaption": lambda bot, _, __, photo: bot.edit_message_caption(
+        chat_id=ANNA, message_id=photo, caption="new"
+    ),
+    "editMessageReplyMarkup": lambda bot, _, text, __: bot.edit_message_reply_markup(
+        chat_id=ANNA, message_id=text
+    ),
+    "deleteMessage": lambda bot, _, text, __: bot.delete_message(ANNA, text),
+    "deleteMessages": lambda bot, _, text, photo: bot.delete_messages(ANNA, [text, photo]),
+    "sendChatAction": lambda bot, *_: bot.send_chat_action(ANNA, "typing"),
+    "sendPhoto": lambda bot, *_: bot.send_photo(ANNA, file(png(9, 9), "a.png"), has_spoiler=True),
+    "sendDocument": lambda bot, *_: bot.send_document(ANNA, file(b"x", "a.txt"), caption="x"),
+    "sendAnimation": lambda bot, *_: bot.send_animation(ANNA, file(gif(9, 9), "a.gif")),
+    "sendVoice": lambda bot, *_: bot.send_voice(ANNA, file(OGG, "a.ogg")),
+    "sendAudio": lambda bot, *_: bot.send_audio(ANNA, file(b"x", "a.mp3")),
+    "sendVideo": lambda bot, *_: bot.send_video(ANNA, file(b"x", "a.mp4")),
+    "sendMediaGroup": lambda bot, *_: bot.send_media_group(
+        ANNA, [InputMediaPhoto(media=file(png(9, 9), "a.png"))] * 2
+    ),
+    "getFile": download,
+    "answerCallbackQuery": press,
+    "setMyCommands": lambda bot, *_: bot.set_my_commands(
+        [BotCommand(command="new", description="New")], scope=BotCommandScopeChat(chat_id=ANNA)
+    ),
+    "getMyCommands": lambda bot, *_: bot.get_my_commands(language_code="en"),
+    "deleteMyCommands": lambda bot, *_: bot.delete_my_commands(),
+    "setMyName": lambda bot, *_: bot.set_my_name("Starling"),
+    "getMyName": lambda bot, *_: bot.get_my_name(),
+    "setMyDescription": lambda bot, *_: bot.set_my_description("Answers."),
+    "getMyDescription": lambda bot, *_: bot.get_my_description(),
+    "setMyShortDescription": lambda bot, *_: bot.set_my_short_description("Answers."),
+    "getMyShortDescription": lambda bot, *_: bot.get_my_short_description(),
+    "setChatMenuButton": lambda bot, *_: bot.set_chat_menu_button(menu_button=MenuButtonDefault()),
+    "getChatMenuButton": lambda bot, *_: bot.get_chat_menu_button(),
+}
+
+
+def test_every_method_there_is_has_a_try():
+    assert {entry.name for entry in METHODS.values()} == TRIES.keys()
+
+
+@pytest.mark.parametrize("name", TRIES)
+async def test_aiogram_takes_the_answer_of(name: str, telegram: Playground, bot: Bot, anna: Person):
+    text = await bot.send_message(ANNA, "text", reply_markup=buttons())
+    photo = await bot.send_photo(ANNA, file(png(9, 9), "a.png"), caption="old")
+    result = await TRIES[name](bot, anna, text.message_id, photo.message_id)
+    assert telegram.calls[-1].method == name
+    for item in result if isinstance(result, list) else [result]:
+        assert not unknown(item)
+
+
+async def test_aiogram_knows_every_field_of_every_update(bot: Bot, anna: Person):
+    sent = await anna.send("/start https://a.b")
+    await anna.send("a reply", reply_to=sent["message_id"])
+    await anna.edit(sent["message_id"], "edited")
+    await anna.send_file(Upload("a.png", "image/png", png(9, 9)), caption="look")
+    await anna.press((await bot.send_message(ANNA, "x", reply_markup=buttons())).message_id, "go")
+    await bot.send_message_draft(ANNA, 1, text="x", can_stop=True)
+    await anna.stop()
+    await anna.block()
+    await anna.block(blocked=False)
+    updates = await bot.get_updates()
+    kinds = [update.event_type for update in updates]
+    assert kinds == [
+        "message",
+        "message",
+        "edited_message",
+        "message",
+        "callback_query",
+        "stopped_message_generation",
+        "my_chat_member",
+        "my_chat_member",
+    ]
+    for update in updates:
+        assert not unknown(update)
+
+
+def test_the_search_for_unknown_fields_finds_one():
+    message = {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private", "colour": "red"}}
+    answer = Response[list[Update]].model_validate(
+        {"ok": True, "result": [{"update_id": 1, "message": message}]}
+    )
+    assert answer.result is not None
+    assert unknown(answer.result[0]) == ["message.chat.colour"]
+
+
+def unknown(value: Any, path: str = "") -> list[str]:
+    """Fields of an answer, at any depth, that aiogram's type does not name."""
+    if isinstance(value, list):
+        return [found for item in value for found in unknown(item, path)]
+    if not isinstance(value, BaseModel):
+        return []
+    extra = [f"{path}{name}" for name in value.model_extra or {}]
+    inner = [
+        unknown(getattr(value, name), f"{path}{name}.")
+        for name in value.model_fields_set & type(value).model_fields.keys()
+    ]
+    return extra + [found for part in inner for found in part]
