@@ -14,8 +14,7 @@ __all__ = ["Entity", "Rendered", "plain", "preview", "render", "split"]
 
 def render(source: str) -> Rendered:
     """The whole answer, however long it is; its text is empty when there is nothing to see."""
-    page = lay_out(clean(source))
-    return page.part(0, len(page.text), page.spans, page.source)
+    return lay_out(clean(source)).whole()
 
 
 def split(source: str, limit: int = MESSAGE_UNITS_MAX) -> tuple[Rendered, ...]:

@@ -21,6 +21,7 @@ BULLETS: Final = "•◦▪"
 RULE: Final = "———"
 _TASK: Final = re.compile(r"\[([ xX])\](?:\s+|$)")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]+")
+_LEADING_BLANK_LINES: Final = re.compile(r"\A(?:[ ]*\n)+")
 _QUOTE_MARKS: Final = " \t>"
 _TAB: Final = 4
 # Deeper items keep their bullet and stand under the sixth: a phone shows about forty columns.
@@ -48,12 +49,13 @@ class _Blocks:
         self._lines = source.split("\n")
         self._lists: list[_List] = []
         self._indents: list[str] = []
-        self._quotes = 0
+        self._outer_indents: list[list[str]] = []  # of the quotes around
         self._after_block = False  # a line end is due before the next block
         self._after_marker = False  # the next block stands on the line of its bullet
         self._start = 0  # of the block being written
         self._heading: int | None = None  # where the block just written starts, if it is a heading
         self._links: set[str] = set()
+        self._unshown: int | None = None  # the first line of the addresses just passed over
 
     def write(self, tokens: Sequence[Token]) -> Page:
         self._links = _links(tokens)
@@ -101,6 +103,7 @@ class _Blocks:
             self._open_quote(token)
         elif kind == "blockquote_close":
             self._page.close("blockquote")
+            self._indents = self._outer_indents.pop()
             self._after_marker = False
         elif kind == "definition":
             self._definition(token)
@@ -109,13 +112,14 @@ class _Blocks:
         """Go to where a block starts; a flush one starts at the very left of a line of its own."""
         assert token.map is not None
         line = token.map[0]
+        gap = line if self._unshown is None else self._unshown
+        self._unshown = None
         if self._after_marker:
-            if flush:
-                self._page.write("\n")
+            self._page.write("\n" if flush else " ")
             self._after_marker = False
         else:
             if self._after_block:
-                self._page.write("\n\n" if self._follows_blank_line(line) else "\n")
+                self._page.write("\n\n" if self._follows_blank_line(gap) else "\n")
                 self._page.border(min(token.level, _DEPTH_MAX))
                 if self._heading is not None:
                     self._page.keep_with_next(self._heading)
@@ -147,22 +151,27 @@ class _Blocks:
             marker = f"{current.number}{current.delimiter}"
             current.number += 1
             width = 3
-        self._page.write(_with_box(marker, following) + " ")
+        self._page.write(_with_box(marker, following))
         self._indents.append(" " * width)
         self._after_marker = True
 
     def _open_quote(self, token: Token) -> None:
         self._begin(token, flush=True)
         self._page.open("blockquote")
-        self._after_marker = True
+        # A quote starts at the very left, whatever it stands in.
+        self._outer_indents.append(self._indents)
+        self._indents = []
 
     def _code(self, token: Token) -> None:
-        content = clean(token.content).expandtabs(_TAB).rstrip()
-        if not content.strip():
+        content = _LEADING_BLANK_LINES.sub("", clean(token.content).expandtabs(_TAB).rstrip())
+        if not content:
             return
         self._begin(token, flush=True)
         assert token.map is not None
-        self._page.anchor(token.map[0] + (token.type == "fence"), verbatim=True)
+        skipped = token.content.rstrip().count("\n") - content.count("\n")
+        self._page.anchor(
+            token.map[0] + (token.type == "fence") + skipped, fence=f"{token.markup}{token.info}"
+        )
         language = _LANGUAGE.match(token.info.strip().lstrip("{."))
         self._page.code(content, "pre", language[0] if language else None)
         self._after_block = True
@@ -185,6 +194,8 @@ class _Blocks:
         """A link's address given apart; shown unless a link of the text uses it."""
         url = str(token.meta["url"])
         if url in self._links:
+            assert token.map is not None
+            self._unshown = token.map[0] if self._unshown is None else self._unshown
             return
         self._begin(token)
         self._page.write(clean(f"[{token.meta['label']}]: {url}"))

@@ -34,6 +34,8 @@ _CLUSTER_MAX: Final = 64
 
 def clean(text: str) -> str:
     """The text with one kind of line end, no control characters and no lone surrogates."""
+    if text.isascii() and text.isprintable():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

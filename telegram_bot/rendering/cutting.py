@@ -23,6 +23,7 @@ SEAMS: Final = (
     re.compile(r"""[.!?…;]["'»”’)\]]*[ ]|[。！？；]["'»”’」』）]*"""),
     re.compile(r"[ ]"),
 )
+_SEEN: Final = re.compile(r"[^ \n]")
 
 
 def cut(page: Page, limit: int) -> tuple[Rendered, ...]:
@@ -30,6 +31,8 @@ def cut(page: Page, limit: int) -> tuple[Rendered, ...]:
     if limit < LIMIT_MIN:
         raise ValueError(f"a part of {limit} code units holds nothing worth sending")
     stretches = list(_Cutter(page, limit).stretches())
+    if not stretches:
+        return ()
     sources = SourceMap(page).parts([start for start, _ in stretches])
     parts = (
         page.part(start, end, spans, source)
@@ -105,15 +108,17 @@ class _Cutter:
 
 
 def _last(seam: re.Pattern[str], text: str, start: int, end: int) -> int | None:
-    """Where the last match behind something seen ends; blanks it takes may lie beyond `end`."""
+    """Where the last seam up to `end` ends; of its blanks, which are left out anyway, some may lie beyond."""
+    seen = _SEEN.search(text, start, end)
+    if seen is None:
+        return None
     position = None
-    for match in seam.finditer(text, start, min(len(text), end + 1)):
-        if match.start() > end or not text[start : match.start() + 1].strip(BLANK):
-            continue
-        position = min(match.end(), end) if match[0].isspace() else match.end()
-        if position > end:
+    for match in seam.finditer(text, seen.start(), min(len(text), end + 1)):
+        stop = min(match.end(), end) if match[0][-1] in BLANK else match.end()
+        if stop > end:
             break
-    return position if position is None or position <= end else None
+        position = stop
+    return position
 
 
 def _spans(page: Page, stretches: Sequence[tuple[int, int]]) -> Iterator[list[Span]]:

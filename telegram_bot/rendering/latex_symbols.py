@@ -138,7 +138,12 @@ def _alphabet(upper: int, lower: int | None, digits: int | None, exceptions: str
 
 
 _SCRIPT: Final = _alphabet(0x1D49C, 0x1D4B6, None, "BℬEℰFℱHℋIℐLℒMℳRℛeℯgℊoℴ")
-ALPHABETS: Final[dict[str, dict[str, str]]] = {}
+ALPHABETS: Final = {
+    "mathbb": _alphabet(0x1D538, 0x1D552, 0x1D7D8, "CℂHℍNℕPℙQℚRℝZℤ"),
+    "mathcal": _SCRIPT,
+    "mathscr": _SCRIPT,
+    "mathfrak": _alphabet(0x1D504, 0x1D51E, None, "CℭHℌIℑRℜZℨ"),
+}
 
 SUPERSCRIPTS: Final = dict(
     zip(
@@ -152,4 +157,15 @@ SUBSCRIPTS: Final = dict(
 )
 
 # Fences of a matrix by environment: left and right, each as (single row, top, middle, bottom).
-FENCES: Final[dict[str, tuple[str, str]]] = {}
+FENCES: Final = {
+    "pmatrix": ("(⎛⎜⎝", ")⎞⎟⎠"),
+    "bmatrix": ("[⎡⎢⎣", "]⎤⎥⎦"),
+    "Bmatrix": ("{⎧⎨⎩", "}⎫⎬⎭"),
+    "vmatrix": ("||||", "||||"),
+    "Vmatrix": ("‖‖‖‖", "‖‖‖‖"),
+    "matrix": ("", ""),
+    "smallmatrix": ("", ""),
+    "array": ("", ""),
+    "cases": ("{⎧⎨⎩", ""),
+    "dcases": ("{⎧⎨⎩", ""),
+}

@@ -23,6 +23,7 @@ _WORTH: Final[dict[EntityType, int]] = {
     "italic": 6,
 }
 BETWEEN_BLOCKS: Final = "\n\n"
+_LINE_ENDS_MAX: Final = len(BETWEEN_BLOCKS)
 _BLANKS: Final = re.compile(r"[ \n]*")
 _BLANK_LINES: Final = re.compile(r"(?:[ ]*\n)*")
 
@@ -38,11 +39,15 @@ class Span(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """A position of the page and its source line; after a verbatim one lines correspond one to one."""
+    """A position of the page and the source line it was made from.
+
+    In code, where lines correspond one to one from here on, `fence` is the line that opens it, or empty if it is
+    only indented; elsewhere it is None.
+    """
 
     position: int
     line: int
-    verbatim: bool
+    fence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,24 @@ class Page:
     anchors: tuple[Anchor, ...]
     kept: dict[int, int]  # a border behind a heading: the place before the heading, where to cut instead
 
+    def whole(self) -> Rendered:
+        """The page as it is, with every entity it has."""
+        return self._rendered(0, len(self.text), self.spans, self.source, None)
+
     def part(self, start: int, end: int, spans: Iterable[Span], source: str, prefix: str = "") -> Rendered:
-        """The stretch as a message of its own; its blank edges are left out."""
+        """The stretch as a message of its own, with no more entities than Telegram takes."""
+        return self._rendered(start, end, spans, source, ENTITIES_MAX, prefix)
+
+    def _rendered(
+        self, start: int, end: int, spans: Iterable[Span], source: str, most: int | None, prefix: str = ""
+    ) -> Rendered:
         start = self.seen_from(start)
         text = self.text[start:end].rstrip(BLANK)
         end = start + len(text)
         inside = [clipped for span in spans if (clipped := _clip(self.text, span, start, end)) is not None]
-        if len(inside) > ENTITIES_MAX:
-            inside = sorted(sorted(inside, key=lambda span: _WORTH[span.type])[:ENTITIES_MAX])
+        if most is not None and len(inside) > most:
+            inside = sorted(inside, key=_worth)[:most]
+        inside.sort(key=_place)
         # Telegram trims the indentation a block begins with, unless its first blank does not break.
         for span in inside:
             if span.type == "pre" and self.text[span.start] == " ":
@@ -123,6 +138,15 @@ def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
     return match.end() if match else position
 
 
+def _place(span: Span) -> tuple[int, int, bool, str]:
+    """Outer spans before inner ones; of those over the same text, a quote is the outermost."""
+    return span.start, -span.end, span.type != "blockquote", span.type
+
+
+def _worth(span: Span) -> int:
+    return _WORTH[span.type]
+
+
 def _clip(text: str, span: Span, start: int, end: int) -> Span | None:
     """The part of a span inside the stretch, without blanks at its ends; None if nothing is left."""
     first, last = max(span.start, start), min(span.end, end)
@@ -149,12 +173,22 @@ class PageBuilder:
         self._kept: dict[int, int] = {}
         self._open: dict[EntityType, tuple[int, int]] = {}  # type: (start, how many times it was opened)
         self._link: tuple[int, str] | None = None
+        self._line_ends = 0  # at the end of what is written
         self.length = 0
 
     def write(self, text: str) -> None:
-        """Text in the styles that are open."""
+        """Text in the styles that are open; more than one empty line in a row is one."""
+        if text.startswith("\n"):
+            line_ends = len(text) - len(text.lstrip("\n"))
+            text = text[max(0, line_ends + self._line_ends - _LINE_ENDS_MAX) :]
+        if text:
+            self._append(text)
+
+    def _append(self, text: str) -> None:
         self._written.append(text)
         self.length += len(text)
+        ends = len(text) - len(text.rstrip("\n"))
+        self._line_ends = ends if ends < len(text) else self._line_ends + ends
 
     def open(self, style: EntityType) -> None:
         """Begin a style; one that is open already stays as it is."""
@@ -190,7 +224,7 @@ class PageBuilder:
         for name in paused:
             self._add(Span(self._open[name][0], self.length, name))
         start = self.length
-        self.write(text)
+        self._append(text)
         self._add(Span(start, self.length, style, language=language))
         for name in paused:
             self._open[name] = (self.length, self._open[name][1])
@@ -203,14 +237,14 @@ class PageBuilder:
         """What was written from `start` on belongs to what is written next."""
         self._kept[self.length] = start
 
-    def anchor(self, line: int, verbatim: bool = False) -> None:
-        """What is written next comes from this source line."""
-        self._anchors.append(Anchor(self.length, line, verbatim))
+    def anchor(self, line: int, fence: str | None = None) -> None:
+        """What is written next comes from this source line; code says what opens it."""
+        self._anchors.append(Anchor(self.length, line, fence))
 
     def finish(self) -> Page:
         """The page as it stands."""
         text = "".join(self._written)
-        spans = sorted(self._spans, key=lambda span: (span.start, -span.end))
+        spans = sorted(self._spans, key=_place)
         return _page(self._source, text, spans, self._borders, self._anchors, self._kept)
 
     def _add(self, span: Span) -> None:

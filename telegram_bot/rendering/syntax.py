@@ -12,6 +12,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline import autolink as stock_autolink
 from markdown_it.rules_inline import image as stock_image
 from markdown_it.rules_inline import link as stock_link
+from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
 from telegram_bot.rendering.syntax_math import math_plugin
@@ -21,6 +22,7 @@ from telegram_bot.rendering.syntax_tables import table_plugin
 _NESTING_MAX: Final = 100
 # Brackets within brackets, and emphasis around links: ten levels are more than people write.
 _BRACKETS_MAX: Final = 10
+_LAST_BRACKET: Final = "last_bracket"
 # `<std::string>` is no link: only these schemes, and e-mail addresses, make an autolink.
 _AUTOLINK: Final = re.compile(r"<(?:(?:https?|ftp|tg|mailto):|[^\s<>:@]+@)", re.IGNORECASE)
 
@@ -43,7 +45,7 @@ class _Blocks(ParserBlock):
 
 
 class _Markdown(MarkdownIt):
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002
+    def validateLink(self, url: str) -> bool:
         """Every link is parsed; which of them Telegram may open is decided where it is rendered."""
         return True
 
@@ -53,16 +55,53 @@ def _autolink(state: StateInline, silent: bool) -> bool:
 
 
 def _link(state: StateInline, silent: bool) -> bool:
-    """A link, unless brackets are nested so deeply that looking for their ends would take seconds."""
-    if state.level > _BRACKETS_MAX or state.src.find("]", state.pos, state.posMax) < 0:
-        return False
-    return stock_link(state, silent)
+    return stock_link(state, silent) if _may_close(state) else _given_up(state)
 
 
 def _image(state: StateInline, silent: bool) -> bool:
-    if state.level > _BRACKETS_MAX or state.src.find("]", state.pos, state.posMax) < 0:
+    return stock_image(state, silent) if _may_close(state) else _given_up(state)
+
+
+def _may_close(state: StateInline) -> bool:
+    """Whether a bracket follows that could end a link; looked up once for a text."""
+    last: dict[str, int] = state.env.setdefault(_LAST_BRACKET, {})
+    if state.src not in last:
+        last[state.src] = state.src.rfind("]")
+    return state.pos < last[state.src] and state.level <= _BRACKETS_MAX
+
+
+def _given_up(state: StateInline) -> bool:
+    """No link; too deep in brackets also none around it, or finding their ends would take quadratic time."""
+    if state.level <= _BRACKETS_MAX:
         return False
-    return stock_image(state, silent)
+    state.pos = state.posMax
+    return True
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """The stock rule, but "**注意：**请" is bold: where no blanks part words, punctuation may touch a letter."""
+    marker = state.src[state.pos]
+    if silent or marker not in "*_":
+        return False
+    run = state.scanDelims(state.pos, marker == "*")
+    before = state.src[state.pos - 1 : state.pos]
+    after = state.src[state.pos + run.length : state.pos + run.length + 1]
+    lenient = marker == "*" and run.length > 1 and not (before + after).isascii()
+    for _ in range(run.length):
+        token = state.push("text", "", 0)
+        token.content = marker
+        state.delimiters.append(
+            Delimiter(
+                marker=ord(marker),
+                length=run.length,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=run.can_open or (lenient and bool(after.strip())),
+                close=run.can_close or (lenient and bool(before.strip())),
+            )
+        )
+    state.pos += run.length
+    return True
 
 
 def _parser() -> MarkdownIt:
@@ -71,6 +110,7 @@ def _parser() -> MarkdownIt:
     parser.block = _Blocks()
     parser.configure("js-default", options)
     parser.inline.ruler.at("autolink", _autolink)
+    parser.inline.ruler.at("emphasis", _emphasis)
     parser.inline.ruler.at("link", _link)
     parser.inline.ruler.at("image", _image)
     parser.disable(["html_block", "html_inline", "linkify", "replacements", "smartquotes"])

@@ -13,8 +13,8 @@ from markdown_it.rules_block import StateBlock
 
 _DELIMITER_ROW: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _BACKTICKS: Final = re.compile(r"`+")
-# Rows shorter than the header are filled up; this bounds what a short source can grow to, as in markdown-it.
-_CELLS_ADDED_MAX: Final = 0x10000
+# Rows shorter than the header are filled up; this bounds what a short source can grow to.
+_CELLS_ADDED_MAX: Final = 5_000
 
 
 def table_plugin(parser: MarkdownIt) -> None:

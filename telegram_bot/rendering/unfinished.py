@@ -6,22 +6,24 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-# Before a line that can only begin a block of its own: neither indented nor an item of a list under way.
-_BORDER: Final = re.compile(r"\n(?:[ \t]*\n)+(?=[^\s\d*+-]|[*+-](?![ \t\n])|\d+(?![\d.)]))")
+# Quantifiers are possessive, so that no line of ten thousand blanks or markers is tried in more than one way.
+_BLANK_LINES: Final = re.compile(r"\n(?:[ \t]*+\n)++")
+# What can only begin a block of its own: neither indented nor an item of a list under way.
+_NEW_BLOCK: Final = re.compile(r"[^\s\d*+-]|[*+-](?![ \t\n])|\d++(?![.)])")
 _BLANK_LINE: Final = re.compile(r"\n[ \t>]*\n")
-_QUOTE: Final = r"[ \t>]*"
+_QUOTE: Final = r"[ \t>]*+"
 _FENCE: Final = re.compile(
-    rf"^{_QUOTE}(?:(?:[-+*]|\d+[.)])[ \t]+)*(?P<marks>`{{3,}}|~{{3,}})(?P<rest>[^\n]*)$", re.MULTILINE
+    rf"^{_QUOTE}(?:(?:[-+*]|\d++[.)])[ \t]++)*+(?P<marks>`{{3,}}|~{{3,}})(?P<rest>[^\n]*)$", re.MULTILINE
 )
 # A last line that is nothing yet: a bullet, a number, hashes, an underline, part of a fence, an empty box.
 _BARE_MARKER: Final = re.compile(
-    rf"{_QUOTE}(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]+)*"
-    r"(?:[-+*][ \t]*(?:\[[ xX]?\]?)?|\d{1,9}[.)]|\#{1,6}|[-=_*]+|`{1,2}|~{1,2}|`{3,}[^`\n]*|~{3,}[^\n]*"
-    r"|\||!?\[)?[ \t]*"
+    rf"{_QUOTE}(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]++)*+"
+    r"(?:[-+*]|\d{1,9}[.)]|\#{1,6}|[-=_*]+|`{1,2}|~{1,2}|`{3,}[^`\n]*|~{3,}[^\n]*"
+    r"|\||!?\[[ xX]?\]?)?[ \t]*"
 )
 _DELIMITER_ROW: Final = re.compile(rf"{_QUOTE}\|?[ \t]*:?-[ \t:|-]*")
 _BLOCK_START: Final = re.compile(
-    rf"^{_QUOTE}(?:[-+*][ \t]|\d{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|\||>)", re.MULTILINE
+    rf"^(?:[ \t]*+>|{_QUOTE}(?:[-+*][ \t]|\d{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|\|))", re.MULTILINE
 )
 _ENVIRONMENT: Final = re.compile(r"\\begin\{([a-zA-Z]+\*?)\}")
 _HALF_COMMAND: Final = re.compile(r"\\[a-zA-Z]*$")
@@ -55,7 +57,9 @@ def chunks(source: str) -> list[str]:
     code = [(opened.start(), closed or len(source)) for opened, closed in _code_blocks(source)]
     pieces = []
     start = passed = 0
-    for border in _BORDER.finditer(source):
+    for border in _BLANK_LINES.finditer(source):
+        if not _NEW_BLOCK.match(source, border.end()):
+            continue
         while passed < len(code) and code[passed][1] <= border.start():
             passed += 1
         if passed == len(code) or border.end() <= code[passed][0]:
