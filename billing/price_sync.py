@@ -81,6 +81,11 @@ def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
     return changed
 
 
+def seed_prices() -> list[str]:
+    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over."""
+    return [] if Price.objects.exists() else sync_prices()
+
+
 def published(model_id: str) -> ModelPrice:
     """What the package says a model costs today. Raises PriceUnusable for an id it does not have exactly."""
     for provider in get_snapshot().providers:

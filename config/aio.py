@@ -1,12 +1,13 @@
 """The one bridge from the event loop to the database."""
 
+import asyncio
+import contextvars
 import functools
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections, connections
 
@@ -21,7 +22,6 @@ def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     PostgreSQL they fail for ever: no request ends here, so nothing else would drop a dead connection.
     """
 
-    @functools.wraps(fn)
     def work(*args: P.args, **kwargs: P.kwargs) -> R:
         close_old_connections()
         try:
@@ -29,7 +29,13 @@ def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
         finally:
             close_old_connections()
 
-    return sync_to_async(work, thread_sensitive=False, executor=_threads())
+    @functools.wraps(fn)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_threads(), functools.partial(context.run, work, *args, **kwargs))
+
+    return call
 
 
 def close_threads() -> None:

@@ -9,6 +9,8 @@ import structlog
 from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
 from django.db import InterfaceError, OperationalError
 
+from billing.price_sync import seed_prices
+from config.patience import patiently
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.dispatcher import Roles, build, set_menu
 from telegram_bot.inbox import AWAY_PAUSES, WrongToken
@@ -42,6 +44,7 @@ async def run() -> None:
 
 async def serve(roles: Roles) -> None:
     """Do everything a running bot does, until cancelled. Raises WrongToken."""
+    await patiently(seed_prices)()
     await _greet_telegram(roles)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))

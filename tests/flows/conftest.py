@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from billing.price_sync import sync_prices
-from config.aio import in_db
 from conversations.providers import claude as claude_provider
 from telegram_bot import polling
 from telegram_bot.dispatcher import Roles, build
@@ -46,7 +44,6 @@ async def starling(
     telegram: Playground, claude: AnthropicStandIn, transactional_db: None
 ) -> AsyncIterator[Roles]:
     """The bot, running, with Claude behind it."""
-    await in_db(sync_prices)()
     async with running() as roles:
         yield roles
 
