@@ -18,7 +18,8 @@ MASK = "[redacted]"
 SECRET_SHAPES = re.compile(r"\d{6,}:[\w-]{35}|sk-ant-[\w-]{8,}|\bsk-[\w-]{16,}|AIza[\w-]{30,}")
 URL_PASSWORD = re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/@]+(?=@)")
 SECRET_LENGTH_MIN = 6  # a shorter "secret" would black out ordinary words
-# They say at INFO what we say in our own events, or put whole requests into DEBUG lines.
+# They say at INFO what we say in our own events or what happens every few seconds, or put whole requests
+# into DEBUG lines.
 QUIET = (
     "httpx",
     "httpx2",
@@ -28,6 +29,10 @@ QUIET = (
     "openai",
     "google_genai",
     "asyncio",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "uvicorn.access",
     "markdown_it",
 )
 
@@ -41,7 +46,11 @@ def configure(options: Mapping[str, Any]) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # A person reads the clock on the wall, a machine reads UTC.
+        structlog.processors.TimeStamper(fmt="iso")
+        if options["format"] == "json"
+        else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        _in_one_line,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -123,6 +132,14 @@ def _renderers(form: str) -> list[structlog.typing.Processor]:
             exception_formatter=structlog.dev.plain_traceback,
         )
     ]
+
+
+def _in_one_line(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Python's warnings come with a line of source, uvicorn's words twice, the second time in colour."""
+    event.pop("color_message", None)
+    if event.get("logger") == "py.warnings":
+        event["event"] = " ".join(str(event["event"]).split())
+    return event
 
 
 def _own_every_logger(handler: logging.Handler, level: str) -> None:

@@ -11,6 +11,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "starling"  # and the name of its owner
 # A Unix socket's path may have 103 bytes on macOS and 107 on Linux; PostgreSQL adds 15.
 SOCKET_FOLDER_LENGTH_MAX = 85
+# Others may pass through the data folder (PostgreSQL of root runs as nobody) but not look around in it.
+FOLDER_MODE = 0o711
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,14 @@ def checkout_place(checkout: Path = CHECKOUT) -> Place:
     return Place(checkout / ".local", sockets)
 
 
+def private_opener(path: str, flags: int) -> int:
+    """For `open(…, opener=…)`: a file that is made here is only its owner's to read."""
+    return os.open(path, flags, 0o600)
+
+
 def keep_private(path: Path, text: str) -> str:
     """Keep `text` in a file only its owner may read, unless one is kept there already; what is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     # Made whole beside it and then linked: a second process starting now sees all of it or nothing.
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)

@@ -14,8 +14,9 @@ from django.core.management import call_command
 from django.db import OperationalError
 from honcho.environ import parse_procfile
 
-from config.local import CannotStart, Postgres, Redis, only_one
+from config.local import Postgres, Redis, only_one
 from config.place import CHECKOUT, checkout_place, keep_private
+from config.programs import CannotStart
 from config.start import set_up
 from config.supervisor import Supervisor, end_on_signals
 

@@ -11,7 +11,7 @@ from django.urls import reverse_lazy
 
 from config.env import Environment
 from config.logging import secrets_of
-from config.place import CHECKOUT, checkout_place, keep_private
+from config.place import CHECKOUT, FOLDER_MODE, checkout_place, keep_private
 
 BASE_DIR = CHECKOUT
 env = Environment(BASE_DIR)
@@ -22,7 +22,7 @@ django_stubs_ext.monkeypatch()
 # What this checkout keeps: the embedded servers' data, files, its key. Not everybody may write here.
 LOCAL = BASE_DIR / ".local"
 with contextlib.suppress(OSError):
-    LOCAL.mkdir(exist_ok=True)
+    LOCAL.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 # The longest a task may run; the visibility timeout below must be longer, or it would run twice at once.
 TASK_SECONDS_MAX = 900
@@ -127,6 +127,9 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 STATIC_URL = "static/"
 # WhiteNoise reads the packages' own folders: there is no collected copy to forget.
 WHITENOISE_USE_FINDERS = True
+# What people send is nobody else's to read.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(LOCAL / "media")))
 
 # PostgreSQL and Redis --------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ import ctypes
 import datetime
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from typing import NoReturn, Protocol
 import psutil  # type: ignore[import-untyped]
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
+
+from config.programs import lead
 
 TICK_SECONDS = 0.2
 STOP_SECONDS_MAX = 10  # a worker's warm shutdown; then it is killed
@@ -61,7 +62,7 @@ class Supervisor:
         self.servers = servers
         self.environment = dict(environment)
         self.lines: queue.Queue[tuple[Role, bytes]] = queue.Queue()
-        self.printer = Printer(sys.stdout, width=max(len(role.name) for role in self.roles))
+        self.printer = Printer(sys.stdout, time_format="", width=max(len(role.name) for role in self.roles))
         self.parent = os.getppid() if "MAKELEVEL" in os.environ else None
 
     def run(self, when_ready: Callable[[], bool]) -> None:
@@ -74,6 +75,7 @@ class Supervisor:
                 self._print_for(TICK_SECONDS)
                 self._look_after_roles()
                 self._look_after_servers()
+                self._bury()
                 ready = ready or when_ready()
         finally:
             self._stop()
@@ -84,11 +86,8 @@ class Supervisor:
                 self._start(role)
 
     def _start(self, role: Role) -> None:
-        setpriv = shutil.which("setpriv")
-        # Should we be killed with -9, the kernel tells the role to end.
-        lead = [setpriv, "--pdeathsig", "TERM"] if setpriv else []
         role.process = subprocess.Popen(  # noqa: S603  a line of our own Procfile
-            [*lead, "/bin/sh", "-c", f"exec {role.command}"],
+            [*lead(signal.SIGTERM), "/bin/sh", "-c", f"exec {role.command}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -115,7 +114,7 @@ class Supervisor:
 
     def _print(self, role: Role | None, text: str) -> None:
         name, colour = (role.name, role.colour) if role else ("", None)
-        now = datetime.datetime.now()  # noqa: DTZ005  the clock on the person's wall
+        now = datetime.datetime.now(datetime.UTC)  # asked for, not shown: the lines carry their own
         with contextlib.suppress(BrokenPipeError):
             self.printer.write(Message(type="line", data=text, time=now, name=name, colour=colour))
 
@@ -137,6 +136,16 @@ class Supervisor:
                 self._print(None, f"{server.name} ended ({_how(server.child.returncode)}); started again")
                 server.start()
 
+    def _bury(self) -> None:
+        """Take leave of dead orphans; the dead of our own wait for their poll()."""
+        own = {role.process.pid for role in self.roles if role.process}
+        own |= {server.child.pid for server in self.servers if server.child}
+        with contextlib.suppress(ChildProcessError):
+            while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if dead.si_pid in own:
+                    return
+                os.waitpid(dead.si_pid, 0)
+
     def _stop(self) -> None:
         self._print(None, "stopping; Ctrl-C again to stop at once")
         ours = _descendants(without=[server.child for server in self.servers])
@@ -150,9 +159,11 @@ class Supervisor:
         for process in running:
             _kill_group(process.pid)
             process.wait()
-        for process in [*ours, *_descendants(without=[server.child for server in self.servers])]:
+        left = [*ours, *_descendants(without=[server.child for server in self.servers])]
+        for orphan in left:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                orphan.kill()
+        psutil.wait_procs(left, timeout=STOP_SECONDS_MAX)
         self._print_for(TICK_SECONDS / 4)
 
 

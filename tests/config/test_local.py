@@ -1,42 +1,26 @@
 """The embedded servers: they start where they are told, keep their data, and end with their starter."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 import redis as redis_client
 
-from config.local import CannotStart, Postgres, Redis, only_one, prepare, throw_away
+from config import programs
+from config.local import Postgres, Redis, only_one, prepare, throw_away
 from config.place import SOCKET_FOLDER_LENGTH_MAX, Place, checkout_place
+from config.programs import CannotStart
+from tests.config.processes import WAIT_SECONDS_MAX, eventually, kill_all, processes_of
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_SECONDS_MAX = 20
 
 pytestmark = pytest.mark.processes
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.05)
-    return true()
-
-
-def processes_of(folder: Path) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in word for word in process.info["cmdline"] or [])
-    ]
 
 
 @pytest.fixture
@@ -134,8 +118,7 @@ def test_a_server_left_by_a_killed_run_is_ended_and_its_data_served(place: Place
 def test_files_left_by_a_kill_do_not_hurt_the_next_start(place: Place) -> None:
     server = Postgres(place, durable=False)
     server.start()
-    for process in processes_of(place.data):
-        process.kill()
+    kill_all(processes_of(place.data))
     assert eventually(lambda: processes_of(place.data) == [])
     assert (place.data / "postgres" / "postmaster.pid").exists()
     (place.data / "redis").mkdir(exist_ok=True)
@@ -156,13 +139,27 @@ def test_an_interrupted_first_start_is_begun_again(place: Place) -> None:
     server.stop()
 
 
-def test_a_checkout_behind_a_closed_folder_works(tmp_path: Path) -> None:
+def test_a_checkout_behind_a_closed_folder_works(place: Place, tmp_path: Path) -> None:
+    """As under /root, where PostgreSQL, which then runs as nobody, may neither read its programs nor its data."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with throw_away(want_postgres=False, want_redis=False) as place:
-        server = Postgres(Place(closed / "data", place.sockets), durable=False)
-        server.start()
-        server.stop()
+    package = programs.postgres_bin().parent.parent
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, closed / folder.name, copy_function=os.link)
+    script = (
+        "from pathlib import Path; from config import local, place, programs;"
+        f"assert str(programs.postgres_bin()).startswith({str(closed)!r});"
+        f"server = local.Postgres(place.Place(Path({str(closed / 'data')!r}), Path({str(place.sockets)!r})));"
+        "server.start(); server.stop(); print('served')"
+    )
+    search = os.pathsep.join([str(closed), str(ROOT)])
+    end = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+    )
+    assert (end.stdout, end.stderr) == ("served\n", "")
 
 
 def test_a_second_run_in_the_same_checkout_is_refused_in_words(place: Place) -> None:
