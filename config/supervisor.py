@@ -22,7 +22,9 @@ from honcho.printer import Message, Printer
 from config.programs import lead
 
 TICK_SECONDS = 0.2
-STOP_SECONDS_MAX = 10  # a worker's warm shutdown; then it is killed
+STOP_SECONDS_MAX = (
+    20  # the bot gives a turn that is nearly done 15 s, a worker its task; then they are killed
+)
 # After a crash: at once, then 1, 2, 4 … seconds, and from the beginning after a minute of good health.
 BACKOFF_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_SECONDS = 60.0
