@@ -42,6 +42,11 @@ def sync_user(profile: Profile) -> User:
     return user
 
 
+def lock_user(user_id: int) -> User:
+    """A person's row, locked until the transaction ends. Take it before any other lock."""
+    return User.objects.select_for_update().get(pk=user_id)
+
+
 def set_unreachable(user_id: int) -> None:
     """The person blocked the bot or is gone: nothing is sent to them until they write again."""
     User.objects.filter(pk=user_id, unreachable_at__isnull=True).update(unreachable_at=timezone.now())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from conversations.contracts import RequestMessage, Role
+from conversations.contracts import Reason, RequestMessage, Role
 from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
 
 TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
@@ -102,6 +102,12 @@ def open_calls(rows: Sequence[Row]) -> list[ToolCall]:
             if isinstance(part, ToolResult):
                 calls.pop(part.call_id, None)
     return list(calls.values())
+
+
+def is_cut_short(rows: Sequence[Row]) -> bool:
+    """Does the last thing the model said go on in the next step, in mid-sentence?"""
+    said = [row for row in rows if row.role == "assistant"]
+    return bool(said) and said[-1].reason in (Reason.LENGTH, Reason.PAUSE)
 
 
 def tokens_at_most(*texts: str) -> int:

@@ -35,7 +35,12 @@ def release_leases(owner: str) -> None:
 
 def fence(turn_id: int, owner: str, **changes: Any) -> Turn:
     """The turn's row, locked and changed, if this process still owns it. Raises LeaseLost."""
+    note(turn_id, owner=owner, **changes)
+    return Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
+
+
+def note(turn_id: int, *, owner: str, **changes: Any) -> None:
+    """Write something on a turn that is still ours: what was sent, what failed. Raises LeaseLost."""
     mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
     if not mine.update(**changes):
         raise LeaseLost(f"turn {turn_id}")
-    return mine.select_related("thread", "thread__chat", "user").get()

@@ -5,18 +5,18 @@ person's row (the ledger takes it), then the turn, then the thread.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from accounts.services import lock_user
 from billing import ledger
 from billing.errors import PriceUnknown, SpendingRefused
-from billing.models import Hold
 from billing.prices import rates_for
 from billing.pricing import Rates, as_json, output_within, price, price_at_most
 from conversations import history
@@ -91,20 +91,9 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | No
     number, turn.steps = turn.steps, turn.steps + 1
     turn.save(update_fields=["steps"])
     may_call = number + 1 < STEPS_MAX and left >= min(estimate, settings.TURN_CAP_USD) / 2
-    return Step(
-        turn_id=turn.pk,
-        thread_id=turn.thread_id,
-        chat_id=turn.thread.chat_id,
-        user_id=turn.user_id,
-        owner=turn.lease_owner,
-        number=number,
-        model=model,
-        rates=rates,
-        request=Request(
-            request.system, request.messages, request.tools, output, may_call=may_call or number == 0
-        ),
-        continues=continues,
-    )
+    request = replace(request, output_max=output, may_call=may_call or number == 0)
+    place = (turn.pk, turn.thread_id, turn.thread.chat_id, turn.user_id, turn.lease_owner)
+    return Step(*place, number=number, model=model, rates=rates, request=request, continues=continues)
 
 
 def refuse(turn: Turn, failure: str) -> None:
@@ -125,10 +114,11 @@ def _request(turn: Turn, model: Model) -> Request:
 
 def _hold(turn: Turn, estimate: Decimal) -> Decimal:
     """Dollars that this step may spend."""
+    left: Decimal
     if turn.steps == 0:
-        held: Hold = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
-        return held.amount
-    left: Decimal = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
+        left = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR).amount
+    else:
+        left = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
     return left
 
 
@@ -150,25 +140,20 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
         ledger.settle(
             step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
         )
+    if not cost:
+        lock_user(step.user_id)  # as the ledger would have: the person's row is the first lock of every path
     reason = reply.done.reason if reply.done else None
     parts = reply.kept()
     failure = failure_of(reply, error, first=step.number == 0)
     turn = fence(step.turn_id, step.owner, cost=F("cost") + cost, failure=failure)
-    if Message.objects.filter(turn_id=step.turn_id, step=step.number, role="assistant").exists():
-        raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed")
     if parts:
-        append(
-            step.turn_id,
-            step.thread_id,
-            step.chat_id,
-            "assistant",
-            parts,
-            step=step.number,
-            reason=reason or "",
-            usage=as_json(usage) if usage else None,
-            cost=cost,
-            superseded=failure == "refused",  # a refused exchange makes the next one refused too
-        )
+        said: dict[str, Any] = {"step": step.number, "reason": reason or "", "cost": cost}
+        said["usage"] = as_json(usage) if usage else None
+        said["superseded"] = failure == "refused"  # a refused exchange makes the next one refused too
+        try:
+            append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
+        except IntegrityError as error:
+            raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed") from error
     if failure or reason is None:
         return Closed(failure=failure)
     if reply.calls:
@@ -198,6 +183,8 @@ def record_result(
     if cost:
         key = f"turn:{step.turn_id}:tool:{result.call_id}"
         ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
+    else:
+        lock_user(step.user_id)
     turn = fence(step.turn_id, step.owner, cost=F("cost") + cost)
     UserFile.objects.bulk_create(files)
     append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))

@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from accounts.models import User
+from accounts.services import lock_user
 from billing import ledger
 from conversations import history
 from conversations.contracts import Model, Reason
@@ -20,7 +21,8 @@ from conversations.parts import Text
 from conversations.steps import Step, open_step, refuse
 from conversations.threads import append, day_changed, rows_of, take_in, waiting_messages
 
-ATTEMPTS_MAX = 3  # processes that may try one turn
+ATTEMPTS_MAX = 2  # processes that may ask the model for one turn
+TELLINGS_MAX = 6  # processes that may try to tell the person how it ended
 AGE_MAX = timedelta(minutes=15)  # an older question is not answered unasked: the person has moved on
 
 
@@ -62,9 +64,17 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
     waiting = waiting_messages(thread_id)
     if not waiting:
         return None
-    User.objects.select_for_update().get(pk=_payer(waiting).pk)
+    lock_user(_payer(waiting).pk)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
     return claim_turn(thread, owner=owner, models=models)
+
+
+def threads_left_waiting() -> list[int]:
+    """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
+    left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
+    running = Turn.objects.filter(state=Turn.State.RUNNING)
+    left = left.exclude(thread__in=running.values("thread"))
+    return list(left.order_by("thread").values_list("thread", flat=True).distinct())
 
 
 def _payer(waiting: Sequence[Message]) -> User:
@@ -91,22 +101,25 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
     payer = overdue.values_list("user_id", flat=True).first()
     if payer is None:
         return None
-    User.objects.select_for_update().get(pk=payer)
+    lock_user(payer)
     if not overdue.update(lease_owner=owner, lease_until=Now() + LEASE):
         return None
     turn = Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
     turn.attempts += 1
     turn.save(update_fields=["attempts"])
     rows = tuple(rows_of(Message.objects.filter(turn=turn, superseded=False)))
-    told = Turn.objects.filter(pk=turn_id, created_at__lt=Now() - AGE_MAX).exists()
+    if turn.attempts > TELLINGS_MAX:
+        end_turn(turn, turn.sent)
+        return None
+    too_old = Turn.objects.filter(pk=turn_id, created_at__lt=Now() - AGE_MAX).exists()
     if turn.failure or turn.stop_requested or _complete(rows):
         return Claim(turn, None, rows)
     model = models.get(turn.model)
-    if told or turn.attempts > ATTEMPTS_MAX or model is None:
+    if too_old or turn.attempts > ATTEMPTS_MAX or model is None:
         refuse(turn, "interrupted")
         return Claim(turn, None, rows)
     calls = tuple(history.open_calls(rows))
-    step = open_step(turn, model)
+    step = open_step(turn, model, continues=history.is_cut_short(rows))
     return Claim(turn, replace(step, calls=calls) if step else None, rows)
 
 
@@ -127,36 +140,25 @@ def request_stop(*, chat_telegram_id: int, topic: int | None = None, user_id: in
     return turns
 
 
-def record_sent(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> None:
-    """Remember which Telegram messages carry the answer so far. Raises LeaseLost."""
-    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
-    if not mine.update(sent=list(sent)):
-        raise LeaseLost(f"turn {turn_id}")
-
-
-def fail_turn(turn_id: int, *, owner: str, failure: str) -> None:
-    """Note what the person is to be told; the turn ends when they were. Raises LeaseLost."""
-    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
-    if not mine.update(failure=failure):
-        raise LeaseLost(f"turn {turn_id}")
-
-
 @transaction.atomic
 def finish_turn(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> bool:
     """The person has been told: the hold goes back, the turn ends. True when more is waiting. Raises LeaseLost."""
     ledger.release(f"turn:{turn_id}")
-    turn = (
-        Turn.objects.select_for_update()
-        .filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
-        .first()
-    )
+    mine = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_owner=owner)
+    # The thread too: a message that is just being stored either sees this turn ended or is seen here.
+    turn = mine.select_for_update(of=("self", "thread")).select_related("thread").first()
     if turn is None:
         raise LeaseLost(f"turn {turn_id}")
+    end_turn(turn, sent)
+    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
+
+
+def end_turn(turn: Turn, sent: Sequence[Sequence[int]]) -> None:
+    """Leave the state `running` for the one that says how it went. Call with the turn's row locked."""
     turn.state = _end_state(turn)
     turn.finished_at = Now()
     turn.sent = list(sent)
     turn.save(update_fields=["state", "finished_at", "sent"])
-    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
 
 
 def _end_state(turn: Turn) -> str:
@@ -173,7 +175,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
 
     Raises NotARetry when the turn is not the person's, not the last of its thread, or was answered.
     """
-    User.objects.select_for_update().get(pk=user_id)
+    lock_user(user_id)
     old = (
         Turn.objects.filter(pk=turn_id, user_id=user_id)
         .select_related("thread", "thread__chat", "user")

@@ -119,7 +119,7 @@ class Answers:
         files = ThreadFiles(turn.thread_id)
 
         async def keep(sent: list[list[int]]) -> None:
-            await patiently(turns.record_sent)(turn.pk, owner=owner, sent=sent)
+            await patiently(leases.note)(turn.pk, owner=owner, sent=sent)
 
         to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic)
         number = turn.pk % DRAFT_NUMBERS + 1
@@ -148,7 +148,7 @@ class Answers:
             raise
         except Exception:
             log.exception("turn.crashed", turn=claim.turn.pk)
-            await patiently(turns.fail_turn)(claim.turn.pk, owner=self._desk.owner, failure="crashed")
+            await patiently(leases.note)(claim.turn.pk, owner=self._desk.owner, failure="crashed")
             return "crashed"
 
     def _last_words(self, claim: Claim, failure: str, draft: Draft, *, stopped: bool) -> Words | None:
@@ -169,7 +169,7 @@ class Answers:
         await patiently(set_chat_dead)(chat.pk)
         if chat.kind == "private":
             await patiently(set_unreachable)(claim.turn.user_id)
-        await patiently(turns.fail_turn)(claim.turn.pk, owner=self._desk.owner, failure="unreachable")
+        await patiently(leases.note)(claim.turn.pk, owner=self._desk.owner, failure="unreachable")
 
     # Stop, retry, recovery -----------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class Answers:
         self.begin(claim)
 
     async def recover(self) -> int:
-        """Take up turns whose process is gone; returns how many."""
+        """Take up turns whose process is gone, and messages it left waiting; returns how many."""
         taken = 0
         for turn in await in_db(leases.overdue_turns)():
             if turn in self._streams:
@@ -200,6 +200,11 @@ class Answers:
             claim = await in_db(turns.resume_turn)(turn, owner=self._desk.owner, models=self._desk.models)
             if claim is not None:
                 log.info("turn.taken_up", turn=turn, attempt=claim.turn.attempts)
+                self.begin(claim)
+                taken += 1
+        for thread in await in_db(turns.threads_left_waiting)():
+            claim = await in_db(turns.claim_next)(thread, owner=self._desk.owner, models=self._desk.models)
+            if claim is not None:
                 self.begin(claim)
                 taken += 1
         return taken

@@ -10,6 +10,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.types import BotCommand
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from config.patience import patiently
@@ -42,12 +43,17 @@ class Roles:
 
 
 def build() -> Roles:
-    """Put the bot together from the settings."""
+    """Put the bot together from the settings. Raises ImproperlyConfigured, in words."""
     gate = Gate()
     session = AiohttpSession(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
     session.middleware(gate)
     bot = Bot(settings.TELEGRAM_BOT_TOKEN, session=session)
     desk = Desk(new_owner(), available(), tools())
+    if settings.DEFAULT_MODEL not in desk.models:
+        known = ", ".join(sorted(desk.models))
+        raise ImproperlyConfigured(
+            f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}; it must be one of: {known}."
+        )
     answers = Answers(bot, gate, desk)
 
     async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:

@@ -1,6 +1,7 @@
 """The reply as a person sees it grow, and then the messages that stay."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,13 +13,12 @@ from aiogram.types import InlineKeyboardMarkup
 from conversations.contracts import TextDelta
 from conversations.loop import FileReady, StepBegan, ToolBegan, ToolEnded, TurnEvent
 from conversations.parts import File
-from telegram_bot.frames import Frame, frame_of
+from telegram_bot.frames import LABEL_SECONDS, Frame, frame_of
 from telegram_bot.gate import Gate
 from telegram_bot.outgoing import Destination
 from telegram_bot.rendering import split
 
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
-LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 FOREVER = 3600.0
 
@@ -113,6 +113,7 @@ class Draft:
     def _grow(self, text: str) -> None:
         if not self._source.strip() and not self._units:
             self._next_frame = 0.0  # the first words do not wait behind "Thinking…"
+            self._wake.set()
         if self._gap and text.strip():
             self._source += "\n\n"
             self._gap = False
@@ -164,7 +165,7 @@ class Draft:
 
     async def _file(self, file: File) -> list[int]:
         _, content = await self._read(file.id)
-        return [await self._to.file(file.name, file.mime, content)]
+        return await self._to.file(file.name, file.mime, content)
 
     async def _frame_if_due(self) -> None:
         now = time.monotonic()
@@ -172,7 +173,7 @@ class Draft:
         if not self._live or not (fading or (self._dirty and now >= self._next_frame)):
             return
         self._dirty = False
-        frame = self._frame(now)
+        frame = frame_of(self._source, list(self._tools.values()), now)
         if frame == self._shown and not fading:
             return
         if await self._to.frame(self._number, *frame):
@@ -180,13 +181,6 @@ class Draft:
         else:
             self._dirty = True
         self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, FRAME_SECONDS)
-
-    def _frame(self, now: float) -> Frame:
-        labels = [
-            f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label
-            for label, since in self._tools.values()
-        ]
-        return frame_of(self._source, labels)
 
     async def _pause(self) -> None:
         """Wait for news, for the next frame's time, or until the draft would fade."""
@@ -200,8 +194,6 @@ class Draft:
         else:
             seconds = self._shown_at + KEEP_ALIVE_SECONDS - now if self._shown else FOREVER
         if seconds > 0:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._wake.wait()
-            except TimeoutError:
-                pass

@@ -40,10 +40,10 @@ AT_ONCE_MAX = 200  # updates handled side by side
 LATER = object()
 
 
-class GetRawUpdates(TelegramMethod[list[dict[str, Any]]]):
+class GetRawUpdates(TelegramMethod[list[Any]]):
     """getUpdates without reading: one update that aiogram cannot read must not hide the others."""
 
-    __returning__ = list[dict[str, Any]]
+    __returning__ = list[Any]
     __api_method__ = "getUpdates"
 
     offset: int | None = None
@@ -87,10 +87,10 @@ class Inbox:
             if tries:
                 log.info("telegram.back")
             tries, self.last_poll = 0, time.monotonic()
-            if payloads:
-                await patiently(services.store_updates)(payloads)
-                offset = payloads[-1]["update_id"] + 1
-                self.hand_out(payloads)
+            if updates := _numbered(payloads):
+                new = await patiently(services.store_updates)(updates)
+                offset = updates[-1]["update_id"] + 1
+                self.hand_out([payload for payload in updates if payload["update_id"] in new])
 
     async def _wait_out(self, error: Exception, tries: int) -> None:
         """Say in words why nothing comes in, and pause; a connection that stays silent is made anew."""
@@ -204,6 +204,18 @@ class Inbox:
         """Finish what is in hand; the rest is in the table."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
+
+
+def _numbered(payloads: Sequence[Any]) -> list[dict[str, Any]]:
+    """The updates among what came: objects with an id. Anything else cannot even be confirmed."""
+    updates = [
+        payload
+        for payload in payloads
+        if isinstance(payload, dict) and isinstance(payload.get("update_id"), int)
+    ]
+    if len(updates) < len(payloads):
+        log.error("telegram.no_updates", count=len(payloads) - len(updates))
+    return updates
 
 
 def _may_join(payload: Mapping[str, Any]) -> bool:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import (
+    ClientDecodeError,
     TelegramBadRequest,
+    TelegramEntityTooLarge,
     TelegramForbiddenError,
     TelegramNetworkError,
     TelegramNotFound,
@@ -73,7 +75,7 @@ class Destination:
                 raise Unreachable(error.message) from error
             log.warning("draft.refused", chat=self.chat_id, reason=error.message)
             return False
-        except (Banned, TelegramNetworkError, TelegramServerError):
+        except (Banned, TelegramNetworkError, TelegramServerError, ClientDecodeError):
             return False
         return True
 
@@ -83,7 +85,11 @@ class Destination:
             return [await self._message(part.text, entities_of(part), keyboard)]
         except TelegramBadRequest as error:
             log.warning("message.refused", chat=self.chat_id, reason=error.message)
-        return [await self._message(piece.text, [], keyboard) for piece in plain(part.source)]
+        try:
+            return [await self._message(piece.text, [], keyboard) for piece in plain(part.source)]
+        except TelegramBadRequest as error:  # nothing is left to try; the rest of the answer goes on
+            log.error("message.lost", chat=self.chat_id, reason=error.message)
+            return []
 
     async def say(self, words: str, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
         """Send words of our own, in Markdown."""
@@ -93,19 +99,21 @@ class Destination:
             sent += await self.text(part, keyboard=keyboard if number == len(parts) else None)
         return sent
 
-    async def file(self, name: str, mime: str, content: bytes) -> int:
+    async def file(self, name: str, mime: str, content: bytes) -> list[int]:
         """Send a file: as a photo where Telegram takes one, else as a document."""
         upload = BufferedInputFile(content, filename=name)
         if mime in PHOTO_TYPES and len(content) <= PHOTO_BYTES_MAX:
             try:
-                return await self._deliver(
-                    SendPhoto(chat_id=self.chat_id, message_thread_id=self.topic, photo=upload)
-                )
+                photo = SendPhoto(chat_id=self.chat_id, message_thread_id=self.topic, photo=upload)
+                return [await self._deliver(photo)]
             except TelegramBadRequest as error:  # too large, too long, or no picture after all
                 log.info("photo.refused", chat=self.chat_id, reason=error.message)
-        return await self._deliver(
-            SendDocument(chat_id=self.chat_id, message_thread_id=self.topic, document=upload)
-        )
+        method = SendDocument(chat_id=self.chat_id, message_thread_id=self.topic, document=upload)
+        try:
+            return [await self._deliver(method)]
+        except TelegramBadRequest as error:
+            log.error("file.lost", chat=self.chat_id, reason=error.message)
+            return []
 
     async def _message(
         self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
@@ -136,9 +144,11 @@ class Destination:
                 if _gone(error):
                     raise Unreachable(error.message) from error
                 raise
-            except (TelegramNetworkError, TelegramServerError) as error:
+            except TelegramEntityTooLarge as error:
+                raise TelegramBadRequest(method, error.message) from error
+            except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
                 pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
-                log.warning("telegram.away", chat=self.chat_id, reason=error.message, again_in=pause)
+                log.warning("telegram.away", chat=self.chat_id, reason=str(error)[:200], again_in=pause)
                 await asyncio.sleep(pause)
                 tries += 1
 

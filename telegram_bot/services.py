@@ -1,12 +1,12 @@
 """The inbox's table, and the one transaction in which a burst becomes a turn."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.services import sync_user
@@ -21,31 +21,31 @@ ERROR_MAX = 255
 KEPT_FOR = timedelta(days=7)
 
 
-def store_updates(payloads: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Store updates as they came, in one statement; returns all their ids. One that is there stays as it is."""
+def store_updates(payloads: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Store updates as they came, in one statement; returns the ids that are new here.
+
+    One that Telegram delivers again stays as it is: it is in hand, or handled, or recovery's.
+    """
     rows = [
-        Update(
-            update_id=payload["update_id"],
-            payload=json.dumps(payload),
-            kind=kind_of(payload),
-            lane=lane_of(payload),
-        )
+        (payload["update_id"], json.dumps(payload), kind_of(payload), lane_of(payload))
         for payload in payloads
     ]
-    Update.objects.bulk_create(rows, ignore_conflicts=True)
-    return [row.update_id for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO telegram_bot_update"
+            " (update_id, payload, kind, lane, received_at, attempts, error)"
+            " SELECT update_id, payload, kind, lane, now(), 0, ''"
+            " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[]) AS new (update_id, payload, kind, lane)"
+            " ON CONFLICT DO NOTHING RETURNING update_id",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+        return {number for (number,) in cursor.fetchall()}
 
 
 def unhandled(limit: int = 1000) -> list[dict[str, Any]]:
     """Updates that were stored and never finished, in the order they came."""
     rows = Update.objects.filter(handled_at__isnull=True).order_by("received_at", "update_id")
     return [json.loads(payload) for payload in rows.values_list("payload", flat=True)[:limit]]
-
-
-def which_unhandled(update_ids: Iterable[int]) -> set[int]:
-    """Of these updates, those that nobody has finished."""
-    rows = Update.objects.filter(pk__in=list(update_ids), handled_at__isnull=True)
-    return set(rows.values_list("pk", flat=True))
 
 
 def mark_handled(update_ids: Sequence[int]) -> None:
@@ -79,10 +79,14 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     """Store one burst of a person's messages and begin the turn that answers it.
 
     One commit: the messages are there, their updates are handled, and the money for the first model
-    call is held, or none of it. None when a turn is already running: it, or its end, takes them in.
+    call is held, or none of it. None when a turn is already running: it, or its end,
+    takes them in. Staff's word is final: a blocked person's messages are not kept.
     """
     first = burst[0]
     user = sync_user(first.sender)
+    if user.blocked_at is not None:
+        mark_handled(update_ids)
+        return None
     if not (user.balance or user.held):  # perhaps new; the ledger knows who has had it
         grant_starting_credit(user.pk)
     chat = sync_chat(telegram_id=first.chat_id, kind=first.chat_kind, title=first.chat_title)
