@@ -328,7 +328,8 @@ def _let_go(finished: Sequence[bytes], again: Sequence[_Entry]) -> None:
 
 def _wait_out(error: Error) -> None:
     """PostgreSQL cannot write now: leave it alone for 1, 2, 4 … 60 seconds, as often as it takes."""
-    connection.close_if_unusable_or_obsolete()
+    if not connection.in_atomic_block:
+        connection.close()  # whatever state it is in, the next try begins with another
     with suppress(redis.RedisError):
         failures = int(_redis().incr(OUTAGES))
         seconds = min(2 ** min(failures - 1, 10), PAUSE_SECONDS_MAX)
