@@ -25,6 +25,7 @@ from config.place import DATABASE, FOLDER_MODE, Place
 from config.programs import CannotStart
 
 CONNECTIONS_MAX = 200  # bot, web and worker with DB_THREADS each, or two test workers with their children
+THROW_AWAY = "starling-test-"
 REDIS_DATABASES = 64  # one for each test worker
 
 
@@ -114,7 +115,7 @@ class Postgres:
 
     def _spawn(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         program = programs.reachable(programs.postgres_bin(), self.place.sockets) / name
-        lead = [*programs.lead(signal.SIGINT), *programs.unprivileged(self.folder, self.place.sockets)]
+        lead = programs.lead_unprivileged(signal.SIGINT, self.folder, self.place.sockets)
         return programs.spawn([*lead, str(program), *words], self.log)
 
 
@@ -168,20 +169,31 @@ class Redis:
 @contextlib.contextmanager
 def throw_away(*, want_postgres: bool = True, want_redis: bool = True) -> Iterator[Place]:
     """Servers in a folder of their own that is gone afterwards: for tests and checks."""
-    folder = Path(tempfile.mkdtemp(prefix="starling-test-"))
-    folder.chmod(0o711)  # PostgreSQL of root runs as somebody else and must pass through
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=THROW_AWAY))
+    folder.chmod(FOLDER_MODE)
     place = Place(folder / "data", folder / "s")
     postgres, cache = Postgres(place, durable=False), Redis(place, durable=False)
-    try:
-        if want_postgres:
-            postgres.start()
-        if want_redis:
-            cache.start()
-        yield place
-    finally:
-        cache.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            if want_postgres:
+                postgres.start()
+            if want_redis:
+                cache.start()
+            yield place
+        finally:
+            cache.stop()
+            postgres.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove what runs that were killed left: a folder whose lock nobody holds any more."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{THROW_AWAY}*/lock"):
+        with contextlib.suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def end_on_sigterm() -> None:

@@ -68,14 +68,15 @@ def lead(at_our_end: signal.Signals) -> list[str]:
     return [setpriv, "--pdeathsig", at_our_end.name.removeprefix("SIG")] if setpriv else []
 
 
-def unprivileged(*folders: Path) -> list[str]:
-    """More words before a command: PostgreSQL refuses to be root, so root runs it as nobody."""
+def lead_unprivileged(at_our_end: signal.Signals, *folders: Path) -> list[str]:
+    """As lead(); and root becomes nobody, for PostgreSQL refuses to be root, but enters `folders` all the same."""
+    words = lead(at_our_end)
     if os.getuid() != 0:
-        return []
-    if not shutil.which("setpriv"):
+        return words
+    if not words:
         raise CannotStart("PostgreSQL refuses to run as root: start as another user, or install util-linux.")
     nobody = pwd.getpwnam(ROOT_RUNS_AS)
-    words = ["--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups"]
+    words += ["--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups"]
     if not all(map(_open_to_all, folders)):
         # The checkout lies under a folder closed to others, such as /root: rather this than a chmod.
         words += ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]

@@ -130,7 +130,7 @@ WHITENOISE_USE_FINDERS = True
 # What people send is nobody else's to read.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(LOCAL / "media")))
+MEDIA_ROOT = BASE_DIR / env.text("MEDIA_ROOT", ".local/media")
 
 # PostgreSQL and Redis --------------------------------------------------------------------------------
 

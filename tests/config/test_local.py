@@ -97,6 +97,8 @@ def test_the_servers_end_with_the_process_that_started_them(blow: signal.Signals
         starter.send_signal(blow)
         starter.wait()
         assert eventually(lambda: processes_of(folder) == [])
+    with throw_away(want_postgres=False, want_redis=False):
+        assert not folder.exists(), "the next one sweeps away what a killed one left"
 
 
 def test_a_server_left_by_a_killed_run_is_ended_and_its_data_served(place: Place) -> None:

@@ -91,7 +91,7 @@ def test_a_signal_ends_every_role_those_that_hid_in_sessions_of_their_own_too(
     supervise: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
     supervisor = supervise(
-        plain="sh -c 'echo up; exec sleep 600'", hiding="sh -c 'setsid sleep 602 & exec sleep 603'"
+        plain="sh -c 'echo up; exec sleep 600'", hiding="sh -c '(setsid sleep 602 &); exec sleep 603'"
     )
     assert eventually(lambda: len(processes_of(tmp_path)) == 4)
     supervisor.send_signal(number)
