@@ -150,14 +150,15 @@ async def test_an_answer_cut_short_is_asked_to_go_on_the_same_way_for_ever(
     assert sent(anthropic)[: len(first)] == first
 
 
-async def test_thinking_without_words_or_signature_is_not_sent(
-    anthropic: AnthropicStandIn, opus: Model
-) -> None:
+async def test_thinking_that_came_to_no_words_is_not_sent(anthropic: AnthropicStandIn, opus: Model) -> None:
     anthropic.say(Thought("All that I can think of before it is over"))
-    cut = await answer(opus, asks("Hi", output_max=3))
-    assert cut.done == Done(Reason.LENGTH)
-    await answer(opus, asks("Hi", assistant(*cut.kept()), "Go on"))
-    assert [message["role"] for message in sent(anthropic)] == ["user"]
+    cut_inside = await answer(opus, asks("Hi", output_max=3))
+    anthropic.say(Thought("Well."), Redacted(), stop_reason="max_tokens")
+    cut_behind = await answer(opus, asks("Hi"))
+    for cut in (cut_inside, cut_behind):
+        assert cut.done == Done(Reason.LENGTH)
+        await answer(opus, asks("Hi", assistant(*cut.kept()), "Go on"))
+        assert [message["role"] for message in sent(anthropic)] == ["user"]
 
 
 # What is answered ---------------------------------------------------------------------------------
