@@ -1,6 +1,7 @@
 """Who a person is and what they prefer."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -56,6 +57,15 @@ class User(models.Model):
 
     def __str__(self) -> str:
         return self.display_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save everything but the sums: a row read before a charge must not write back what it saw."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            fields = (field for field in self._meta.concrete_fields if not field.primary_key)
+            kwargs["update_fields"] = [
+                field.name for field in fields if field.name not in ("balance", "held")
+            ]
+        super().save(*args, **kwargs)
 
     @property
     def display_name(self) -> str:

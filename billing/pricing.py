@@ -104,18 +104,9 @@ def price(usage: Usage, rates: Rates) -> Decimal:
     return total.quantize(NANO, rounding=ROUND_CEILING)
 
 
-def price_at_most(prompt_tokens: int, output_tokens: int, rates: Rates) -> Decimal:
-    """The dearest outcome of a call: the whole prompt written to the longest cache, the whole output used."""
-    tier = rates.tier(prompt_tokens)
-    dearest = max(tier.input, tier.cache_write_5m, tier.cache_write_1h)
-    total = (prompt_tokens * dearest + output_tokens * tier.output) / MILLION
-    return total.quantize(NANO, rounding=ROUND_CEILING)
-
-
-def output_within(budget: Decimal, prompt_tokens: int, rates: Rates) -> int:
+def output_within(budget: Decimal, prompt: Usage, rates: Rates) -> int:
     """The output tokens that a budget still pays for behind this prompt; negative when not even that."""
-    left = budget - price_at_most(prompt_tokens, 0, rates)
-    return int(left * MILLION / rates.tier(prompt_tokens).output)
+    return int((budget - price(prompt, rates)) * MILLION / rates.tier(prompt.prompt).output)
 
 
 def as_json(record: Usage | Tier) -> dict[str, Any]:

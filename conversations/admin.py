@@ -1,15 +1,11 @@
 """Conversations: who asked, how the answer went and what it cost. The words themselves are closed pages."""
 
-import json
-from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import redis
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
@@ -20,6 +16,7 @@ from accounts.admin_pages import (
     Table,
     WordsPage,
     keep_in_log,
+    link_column,
     link_to,
     list_address,
     money_column,
@@ -28,20 +25,13 @@ from accounts.admin_pages import (
 )
 from accounts.money import dollars
 from billing.models import BalanceOperation, Hold
-from conversations import parts, write_behind
+from conversations import write_behind
+from conversations.admin_words import latest, shape_of, words_of, words_of_all
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 
 STATE_LABELS = {"Running": "info", "Done": "success", "Failed": "danger", "Interrupted": "warning"}
 REPLAY = "conversations.change_deadevent"
 DISCARD = "conversations.delete_deadevent"
-KINDS: dict[type[parts.Part], str] = {
-    parts.Text: "text",
-    parts.Thinking: "thinking",
-    parts.File: "file",
-    parts.ToolCall: "tool call",
-    parts.ToolResult: "tool result",
-    parts.Opaque: "vendor's own",
-}
 
 
 @admin.register(Chat)
@@ -75,7 +65,7 @@ class ChatPage(LookPage[Chat]):
 class ThreadPage(WordsPage[Thread]):
     """One conversation. Its title is shown; what was said in it is not, unless asked for."""
 
-    list_display = ("shown", "chat", "topic", "is_current", "last_seq", "created_at")
+    list_display = ("shown", "chat_link", "topic", "is_current", "last_seq", "created_at")
     list_filter = ("is_current", "chat__kind")
     list_select_related = ("chat",)
     search_fields = ("title", "=chat__telegram_id", "chat__title")
@@ -83,6 +73,7 @@ class ThreadPage(WordsPage[Thread]):
     date_hierarchy = "created_at"
     fields = (("title", "chat"), ("topic", "is_current"), ("last_seq", "created_at"))
     words = ("conversation", "system_shown", "tools_shown")
+    chat_link = link_column("chat")
     system_shown = pre_column("system", "system prompt")
     tools_shown = pre_column("tools")
 
@@ -113,12 +104,7 @@ class ThreadPage(WordsPage[Thread]):
 
     @admin.display(description="conversation")
     def conversation(self, thread: Thread) -> SafeString:
-        return _conversation(thread.messages.all())
-
-
-def _latest(messages: QuerySet[Message]) -> list[Message]:
-    """The last of them, in the order they were said."""
-    return list(reversed(messages.order_by("-pk")[:ROWS_MAX]))
+        return words_of_all(thread.messages.all())
 
 
 def _messages(messages: QuerySet[Message], link: str) -> Table:
@@ -135,34 +121,17 @@ def _messages(messages: QuerySet[Message], link: str) -> Table:
                 NOTHING if row.cost is None else dollars(row.cost),
                 when(row.created_at),
             )
-            for row in _latest(messages)
+            for row in latest(messages)
         ],
         link,
     )
-
-
-def _conversation(messages: QuerySet[Message]) -> SafeString:
-    """What the latest messages say."""
-    said = [
-        {"role": row.role, "when": when(row.created_at), "parts": [_shown(part) for part in row.parts]}
-        for row in _latest(messages)
-    ]
-    return render_to_string("admin/conversation.html", {"messages": said})
-
-
-def shape_of(of: parts.Parts) -> str:
-    """What a message is made of, without a word of it: `2 text, 1 file; 1,204 characters`."""
-    kinds = Counter(KINDS[type(part)] for part in of)
-    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    length = len(parts.text_of(of))
-    return f"{counted}; {length:,} characters" if length else counted or NOTHING
 
 
 @admin.register(Turn)
 class TurnPage(WordsPage[Turn]):
     """A promise to answer, and everything that came of it."""
 
-    list_display = ("shown", "user", "state_shown", "failure", "model", "steps", "cost_usd", "created_at")
+    list_display = ("shown", "person", "state_shown", "failure", "model", "steps", "cost_usd", "created_at")
     list_filter = ("state", "failure", "model")
     list_select_related = ("user",)
     search_fields = ("=id", "=user__telegram_id", "user__username")
@@ -170,20 +139,21 @@ class TurnPage(WordsPage[Turn]):
     date_hierarchy = "created_at"
     fields = (
         ("user", "thread"),
-        ("state", "failure", "stop_requested"),
-        ("model", "steps", "attempts"),
-        "cost_usd",
-        ("created_at", "finished_at", "seconds"),
+        ("state", "failure"),
+        ("model", "cost_usd"),
+        ("steps", "attempts"),
+        ("created_at", "finished_at"),
+        ("seconds", "stop_requested"),
         ("lease_owner", "lease_until"),
         "sent",
     )
+    person = link_column("user", "person")
     cost_usd = money_column("cost")
-
     words = ("conversation",)
 
     @admin.display(description="conversation")
     def conversation(self, turn: Turn) -> SafeString:
-        return _conversation(turn.messages.all())
+        return words_of_all(turn.messages.all())
 
     @admin.display(description="turn", ordering="pk")
     def shown(self, turn: Turn) -> str:
@@ -261,22 +231,25 @@ def _holds(turn: Turn) -> Table:
 class MessagePage(WordsPage[Message]):
     """One row of a conversation: whose, when and at what cost; what it says only to those who may read."""
 
-    list_display = ("shown", "role", "thread", "turn", "step", "reason", "cost_usd", "created_at")
+    list_display = ("shown", "role", "thread_link", "turn_link", "step", "reason", "cost_usd", "created_at")
     list_filter = ("role", "reason", "superseded")
     list_select_related = ("thread", "turn")
     search_fields = ("=telegram_id", "=author__telegram_id", "author__username")
     search_help_text = "A message's or a person's Telegram id, or a username"
     date_hierarchy = "created_at"
     fields = (
-        ("thread", "turn", "author"),
-        ("role", "seq", "step"),
-        ("chat", "telegram_id"),
+        ("thread", "turn"),
+        ("chat", "author"),
+        ("role", "telegram_id"),
+        ("seq", "step"),
         ("reason", "superseded"),
         "shape",
         ("cost_usd", "usage"),
         "created_at",
     )
     words = ("said",)
+    thread_link = link_column("thread")
+    turn_link = link_column("turn")
     cost_usd = money_column("cost")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
@@ -295,37 +268,14 @@ class MessagePage(WordsPage[Message]):
 
     @admin.display(description="what it says")
     def said(self, message: Message) -> SafeString:
-        return render_to_string("admin/parts.html", {"parts": [_shown(part) for part in message.parts]})
-
-
-def _shown(part: parts.Part) -> dict[str, Any]:
-    """A part as the template shows it: its kind, a line about it, its text, and whether that is folded."""
-    kind = KINDS[type(part)]
-    match part:
-        case parts.Text(text):
-            return {"kind": kind, "text": text}
-        case parts.Thinking(text):
-            return {"kind": kind, "text": text, "folded": True}
-        case parts.File(id, name, mime, size):
-            return {"kind": kind, "about": [id, name, mime, f"{size:,} bytes"]}
-        case parts.ToolCall(id, name, arguments):
-            return {"kind": kind, "about": [name, id], "code": _json(arguments)}
-        case parts.ToolResult(call_id, name, text, is_error, files):
-            about = [name, call_id, *(file.id for file in files)]
-            return {"kind": "failed tool" if is_error else kind, "about": about, "code": text}
-        case parts.Opaque(luggage):
-            return {"kind": kind, "code": _json(luggage), "folded": True}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+        return words_of(message)
 
 
 @admin.register(UserFile)
 class UserFilePage(LookPage[UserFile]):
     """A file of a conversation. What is in it may be fetched by those who may read the words."""
 
-    list_display = ("short_id", "name", "mime", "size", "thread", "made_by", "created_at")
+    list_display = ("short_id", "name", "mime", "size", "thread_link", "made_by", "created_at")
     list_display_links = ("short_id", "name")
     list_filter = ("made_by", "mime")
     list_select_related = ("thread",)
@@ -342,6 +292,7 @@ class UserFilePage(LookPage[UserFile]):
         ("created_at", "expires_at"),
     )
     actions_detail = ("content",)
+    thread_link = link_column("thread")
 
     @action(description="Download", icon="download", permissions=["read_words"])  # type: ignore[untyped-decorator]
     def content(self, request: HttpRequest, object_id: str) -> FileResponse:

@@ -4,15 +4,24 @@ The same rows always give the same messages: a request for a thread begins with 
 one before. So nothing here looks at a clock, a setting or anything but the rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from conversations.contracts import Reason, RequestMessage, Role
 from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
 
 TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
 BYTES_PER_TOKEN = 3  # on the safe side: English has 4 and more, Russian 5, Chinese 3
+COUNTED = (
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+)  # of Usage: all tokens of a step
 NO_RESULT = "The tool was interrupted and its outcome is unknown."
 
 
@@ -23,6 +32,8 @@ class Row:
     role: Role
     parts: Parts
     reason: str = ""  # why the model stopped, of an assistant row
+    usage: Mapping[str, Any] | None = None  # as it was reported, of an assistant row
+    said_at: datetime | None = None
 
 
 def to_request_messages(rows: Iterable[Row]) -> tuple[RequestMessage, ...]:
@@ -110,12 +121,25 @@ def is_cut_short(rows: Sequence[Row]) -> bool:
     return bool(said) and said[-1].reason in (Reason.LENGTH, Reason.PAUSE)
 
 
+def prompt_of(rows: Sequence[Row], *head: str) -> tuple[int, datetime | None, int]:
+    """How large the next prompt is: tokens the vendor has counted, when it did, and at most so many new ones.
+
+    `head` is what stands before the rows: the system prompt and the tools.
+    """
+    for place in range(len(rows) - 1, -1, -1):
+        usage = rows[place].usage
+        if usage and not usage.get("estimated"):
+            counted = sum(usage[name] for name in COUNTED)
+            return counted, rows[place].said_at, tokens_at_most(*words_of(rows[place + 1 :]))
+    return 0, None, tokens_at_most(*head, *words_of(rows))
+
+
 def tokens_at_most(*texts: str) -> int:
     """A generous count of tokens, for a hold: the vendor's own count is what is charged."""
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // BYTES_PER_TOKEN + 1
 
 
-def words_of(messages: Iterable[RequestMessage]) -> Iterable[str]:
+def words_of(messages: Iterable[RequestMessage | Row]) -> Iterable[str]:
     """Everything in the messages that costs tokens, as text."""
     for message in messages:
         yield text_of(message.parts)

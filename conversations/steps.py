@@ -13,12 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from accounts.services import lock_user
 from billing import ledger
 from billing.errors import PriceUnknown, SpendingRefused
 from billing.prices import rates_for
-from billing.pricing import Rates, as_json, output_within, price, price_at_most
+from billing.pricing import Rates, Usage, as_json, output_within, price
 from conversations import history
 from conversations.contracts import Model, ProviderError, Reason, Request
 from conversations.errors import LeaseLost
@@ -31,6 +32,7 @@ from conversations.threads import append, rows_of, take_in, tools_of, waiting_me
 OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
 STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
+CACHE_LIVES = timedelta(minutes=5)  # the automatic cache's time to live, renewed by each reading
 HOLD_FOR = timedelta(minutes=5)  # a step that takes longer settles late, which the ledger allows
 GO_ON = "Go on exactly where you stopped. Repeat nothing."
 
@@ -72,26 +74,29 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | No
     """
     if turn.steps:
         take_in(turn, waiting_messages(turn.thread_id))
-    request = _request(turn, model)
+    rows = rows_of(Message.objects.filter(thread_id=turn.thread_id, superseded=False))
     try:
         rates = rates_for(model.id)
-        prompt = history.tokens_at_most(
-            request.system, turn.thread.tools, *history.words_of(request.messages)
-        )
-        estimate = price_at_most(prompt, request.output_max, rates)
+        prompt = _prompt(turn, rows)
+        wanted = min(OUTPUT_MAX, model.output_max)
+        estimate = price(replace(prompt, output=wanted), rates)
         left = _hold(turn, estimate)
     except (SpendingRefused, PriceUnknown) as refusal:
         refuse(turn, getattr(refusal, "key", "no_price"))
         return None
-    affordable = output_within(left + settings.OVERDRAFT_LIMIT_USD, prompt, rates)
-    output = min(request.output_max, max(OUTPUT_MIN, affordable))
-    if left <= 0:
-        refuse(turn, "used_up")
+    least = price(replace(prompt, output=OUTPUT_MIN), rates)
+    if left < least:
+        refuse(turn, "too_dear" if least > settings.TURN_CAP_USD > 0 else "used_up")
         return None
     number, turn.steps = turn.steps, turn.steps + 1
     turn.save(update_fields=["steps"])
-    may_call = number + 1 < STEPS_MAX and left >= min(estimate, settings.TURN_CAP_USD) / 2
-    request = replace(request, output_max=output, may_call=may_call or number == 0)
+    request = Request(
+        system=turn.thread.system,
+        messages=history.to_request_messages(rows),
+        tools=tools_of(turn.thread) if model.tools else (),
+        output_max=min(wanted, output_within(left, prompt, rates)),
+        may_call=number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least),
+    )
     place = (turn.pk, turn.thread_id, turn.thread.chat_id, turn.user_id, turn.lease_owner)
     return Step(*place, number=number, model=model, rates=rates, request=request, continues=continues)
 
@@ -102,23 +107,20 @@ def refuse(turn: Turn, failure: str) -> None:
     turn.save(update_fields=["failure"])
 
 
-def _request(turn: Turn, model: Model) -> Request:
-    rows = rows_of(Message.objects.filter(thread_id=turn.thread_id, superseded=False))
-    return Request(
-        system=turn.thread.system,
-        messages=history.to_request_messages(rows),
-        tools=tools_of(turn.thread) if model.tools else (),
-        output_max=min(OUTPUT_MAX, model.output_max),
-    )
+def _prompt(turn: Turn, rows: Sequence[history.Row]) -> Usage:
+    """What the next prompt will be charged as: what the vendor counted is read from its cache while that lives."""
+    counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools)
+    warm = at is not None and timezone.now() - at < CACHE_LIVES
+    return Usage(cache_read=counted, cache_write_5m=new) if warm else Usage(cache_write_5m=counted + new)
 
 
 def _hold(turn: Turn, estimate: Decimal) -> Decimal:
-    """Dollars that this step may spend."""
-    left: Decimal
+    """Dollars that this step may spend: from what is available, and then from the overdraft if it is free."""
     if turn.steps == 0:
-        left = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR).amount
-    else:
-        left = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
+        held = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
+        if held.amount >= estimate:
+            return estimate
+    left: Decimal = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
     return left
 
 
@@ -135,7 +137,7 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
         details = {
             "model": step.model.id,
             "usage": as_json(usage),
-            "rates": as_json(step.rates.tier(usage.prompt)),
+            "price": step.rates.price_id,
         }
         ledger.settle(
             step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details

@@ -135,7 +135,7 @@ def _places(thread_id: int, count: int) -> int:
 def rows_of(messages: QuerySet[Message]) -> list[Row]:
     """Placed messages in their order, as history reads them."""
     placed = messages.filter(seq__isnull=False).order_by("seq")
-    said: Any = placed.values_list("role", "parts", "reason")
+    said: Any = placed.values_list("role", "parts", "reason", "usage", "created_at")
     return [Row(*row) for row in said]
 
 

@@ -1,5 +1,6 @@
 """Prices: what a model costs, where it comes from, and what is refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from billing.errors import PriceUnknown
 from billing.models import RATE_FIELDS, Price, StarRate
 from billing.price_sync import MODELS, rates_of, sync_prices
 from billing.prices import offered, rates_for, unit_price
-from billing.pricing import PriceUnusable, Rates, Tier, Usage, price, price_at_most
+from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, price
 
 pytestmark = pytest.mark.django_db
 
@@ -226,14 +227,16 @@ def test_the_whole_prompt_chooses_the_tier_cached_tokens_included():
     assert price(Usage(input=2, cache_read=99_999), haiku) == Decimal("0.00500095")
 
 
-@pytest.mark.parametrize("prompt", [0, 1, 100_000, 100_001, 900_000])
-def test_the_most_a_call_may_cost_is_never_below_what_it_costs(prompt: int):
+@pytest.mark.parametrize("tokens", [0, 1, 100_000, 100_001, 900_000])
+def test_the_output_a_budget_allows_costs_no_more_than_the_budget(tokens: int):
     sync_prices()
     for model_id in (*MODELS, "demo"):
         listed = rates_for(model_id)
-        most = price_at_most(prompt, 64_000, listed)
-        for kind in ("input", "cache_read", "cache_write_5m", "cache_write_1h"):
-            assert price(Usage(**{kind: prompt}, output=64_000), listed) <= most
+        prompt = Usage(cache_write_5m=tokens)
+        budget = price(prompt, listed) + Decimal("0.05")
+        allowed = output_within(budget, prompt, listed)
+        assert price(replace(prompt, output=allowed), listed) <= budget
+        assert price(replace(prompt, output=allowed + 1), listed) > budget
 
 
 @pytest.mark.parametrize("count", [-1, 10**30, float("nan"), 1.0, "5", None, True])
