@@ -51,6 +51,6 @@ $(READY): requirements.txt requirements-dev.txt
 	  rm -rf .venv; echo "No virtual environment could be made: on Debian, install the package python3-venv."; exit 1; \
 	fi
 	@echo "Installing the pinned packages into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
 	@rm -f .venv/ready-*
 	@touch $@

@@ -35,6 +35,8 @@ QUIET = (
     "uvicorn.access",
     "markdown_it",
 )
+# Whoever scans the internet for hosts is refused, and not worth a traceback each time.
+SILENT = ("django.security.DisallowedHost",)
 
 Redact = Callable[[str], str]
 
@@ -50,10 +52,9 @@ def configure(options: Mapping[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso")
         if options["format"] == "json"
         else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-        _in_one_line,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _in_one_line],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *_renderers(options["format"]),
@@ -153,6 +154,8 @@ def _own_every_logger(handler: logging.Handler, level: str) -> None:
         logger.propagate = True
         if name.startswith(("django", "uvicorn")):
             logger.setLevel(logging.NOTSET)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 

@@ -36,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     _read_settings_again()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long runs are for those who ask for them: `make soak`."""
+    if "soak" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 def _forget_own_settings() -> None:
     """A person's keys and .env must not reach a test: it could talk to their bot."""
     names = re.findall(r"^#?\s*([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
