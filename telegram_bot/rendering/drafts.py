@@ -39,23 +39,17 @@ def preview(source: str, limit: int = MESSAGE_UNITS_MAX) -> Rendered | None:
 
 def _newest(source: str, limit: int) -> tuple[Page, bool]:
     """A page of the newest blocks, enough to fill a message, and whether these are all there are."""
-    pages: list[Page] = []
-    units = 0
-    whole = True
     pieces = chunks(source)
-    for index in range(len(pieces) - 1, -1, -1):
-        piece = _recent(pieces[index], limit * _RECENT_LIMITS)
-        whole = len(piece) == len(pieces[index])
-        last = index == len(pieces) - 1
-        page = lay_out(finish(piece)) if last else _finished(piece)
-        if page.text.strip(BLANK):
-            pages.append(page)
-            units += page.units.at(len(page.text))
-        if units > limit or not whole:
-            break
-    else:
-        index = 0
-    return joined(pages[::-1]), whole and index == 0
+    growing = pieces.pop()
+    recent = _recent(growing, limit * _RECENT_LIMITS)
+    pages = [lay_out(finish(recent))]
+    whole = len(recent) == len(growing)
+    while whole and pieces and sum(page.units.at(len(page.text)) for page in pages) <= limit:
+        piece = pieces.pop()
+        recent = _recent(piece, limit * _RECENT_LIMITS)
+        whole = len(recent) == len(piece)
+        pages.append(_finished(recent))
+    return joined([page for page in reversed(pages) if page.text.strip(BLANK)]), whole and not pieces
 
 
 @lru_cache(_PAGES_KEPT)

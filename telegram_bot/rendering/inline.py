@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from markdown_it.token import Token
@@ -37,11 +37,20 @@ def write_inline(page: PageBuilder, tokens: Sequence[Token], indent: str = "") -
     _Inline(page, indent).write(tokens)
 
 
+class _Link(NamedTuple):
+    """A link whose text is being written."""
+
+    url: str
+    start: int  # of its text on the page
+    opening: int  # the index of its first token
+    opened: bool  # whether it is one for Telegram, too
+
+
 class _Inline:
     def __init__(self, page: PageBuilder, indent: str) -> None:
         self._page = page
         self._line_end = "\n" + indent
-        self._links: list[tuple[str, int, int]] = []  # url, where its text starts, index of its first token
+        self._links: list[_Link] = []
 
     def write(self, tokens: Sequence[Token]) -> None:
         for index, token in enumerate(tokens):
@@ -84,40 +93,31 @@ class _Inline:
 
     def _open_link(self, token: Token, index: int) -> None:
         url = str(token.attrGet("href") or "")
-        self._links.append((url, self._page.length, index))
-        if token.info != "auto" and is_link(url):
-            self._page.open_link(url)
+        opened = token.info != "auto" and is_link(url) and self._page.open_link(url)
+        self._links.append(_Link(url, self._page.length, index, opened))
 
     def _close_link(self, tokens: Sequence[Token], index: int) -> None:
-        url, start, opened = self._links.pop()
-        if tokens[opened].info == "auto":
+        link = self._links.pop()
+        if tokens[link.opening].info == "auto":
             return
-        empty = self._page.length == start
-        if is_link(url):
-            if empty:
-                self._page.write(clean(url))
-            if not self._links:
-                self._page.close_link()
-            return
-        shown = clean(url.removeprefix("mailto:"))
-        text = "".join(token.content for token in tokens[opened + 1 : index])
-        if empty:
+        shown = clean(link.url.removeprefix("mailto:"))
+        if self._page.length == link.start:
             self._page.write(shown)
-        elif shown and not shown.startswith("#") and shown != text.strip():
-            self._page.write(f" ({shown})")
+        elif not is_link(link.url):
+            text = "".join(token.content for token in tokens[link.opening + 1 : index])
+            if shown and not shown.startswith("#") and shown != text.strip():
+                self._page.write(f" ({shown})")
+        if link.opened:
+            self._page.close_link()
 
     def _image(self, token: Token) -> None:
         url = str(token.attrGet("src") or "")
-        self._links.append((url, self._page.length, 0))
-        opened = is_link(url)
-        if opened:
-            self._page.open_link(url)
-        length = self._page.length
+        opened = is_link(url) and self._page.open_link(url)
+        start = self._page.length
         self.write(token.children or ())
-        if self._page.length == length:
+        if self._page.length == start:
             self._page.write(_IMAGE)
-        self._links.pop()
-        if not opened:
-            self._page.write(f" ({clean(url)})" if url and not url.startswith("data:") else "")
-        elif not self._links:
+        if opened:
             self._page.close_link()
+        elif url and not is_link(url) and not url.startswith("data:"):
+            self._page.write(f" ({clean(url)})")

@@ -81,11 +81,13 @@ class Page:
         if most is not None and len(inside) > most:
             inside = sorted(inside, key=_worth)[:most]
         inside.sort(key=_place)
-        # Telegram trims the indentation a block begins with, unless its first blank does not break.
-        for span in inside:
-            if span.type == "pre" and self.text[span.start] == " ":
-                at = span.start - start
-                text = f"{text[:at]}{NO_BREAK_SPACE}{text[at + 1 :]}"
+        indented = [span.start for span in inside if span.type == "pre" and self.text[span.start] == " "]
+        if indented:
+            # Telegram trims the indentation a block begins with, unless its first blank does not break.
+            letters = list(text)
+            for position in indented:
+                letters[position - start] = NO_BREAK_SPACE
+            text = "".join(letters)
         base = self.units.at(start) - len(prefix)
         entities = tuple(_entity(span, self.units, base) for span in inside)
         return Rendered(prefix + text, entities, source)
@@ -203,17 +205,19 @@ class PageBuilder:
         else:
             self._add(Span(start, self.length, style))
 
-    def open_link(self, url: str) -> None:
-        """Begin a link; inside another one it is the outer one that counts."""
-        if self._link is None:
-            self._link = (self.length, url)
+    def open_link(self, url: str) -> bool:
+        """Begin a link; false inside another one: it is the outer one that counts."""
+        if self._link is not None:
+            return False
+        self._link = (self.length, url)
+        return True
 
     def close_link(self) -> None:
-        """End the link that is open."""
-        if self._link is not None:
-            start, url = self._link
-            self._add(Span(start, self.length, "text_link", url=url))
-            self._link = None
+        """End the link that was begun."""
+        assert self._link is not None
+        start, url = self._link
+        self._add(Span(start, self.length, "text_link", url=url))
+        self._link = None
 
     def code(self, text: str, style: EntityType = "code", language: str | None = None) -> None:
         """Monospaced text: Telegram lets no style but a quote surround it, so the others pause here."""

@@ -94,6 +94,12 @@ def test_a_badge_leads_where_its_link_leads() -> None:
     assert [entity.url for entity in rendered.entities] == ["https://b.example.com"]
 
 
+def test_an_image_in_a_link_telegram_refuses_is_a_link_of_its_own() -> None:
+    source = "[![a](https://a.example.com/i.png)](javascript:x) `b` [c](https://c.example.com)"
+    assert text(source) == "a (javascript:x) b c"
+    assert entities(source) == [("text_link", "a"), ("code", "b"), ("text_link", "c")]
+
+
 def test_tags_a_model_writes_are_shown() -> None:
     source = "<thinking>hm</thinking> <details open> a<b <!-- c -->"
     assert text(source) == source
