@@ -23,6 +23,8 @@ SEAMS: Final = (
     re.compile(r"""[.!?…;]["'»”’)\]]*[ ]|[。！？；]["'»”’」』）]*"""),
     re.compile(r"[ ]"),
 )
+# Without its address a link says less than its text, and code in running letters cannot be read.
+_NEVER_DROPPED: Final = frozenset({"pre", "text_link"})
 _SEEN: Final = re.compile(r"[^ \n]")
 
 
@@ -50,6 +52,7 @@ class _Cutter:
             [position for position, depth in page.borders if depth <= deepest] for deepest in range(DEPTHS)
         ]
         self._starts = [span.start for span in page.spans]
+        self._kept = [span.start for span in page.spans if span.type in _NEVER_DROPPED]
 
     def stretches(self) -> Iterator[tuple[int, int]]:
         """Start and end of every part."""
@@ -63,13 +66,12 @@ class _Cutter:
             start = self._page.seen_from(end)
 
     def _enough_entities(self, start: int, end: int) -> int:
-        """An earlier end, if that spares a part its hundred-and-first entity and leaves it half full."""
-        index = bisect_left(self._starts, start) + ENTITIES_MAX
-        if index < len(self._starts) and self._starts[index] < end:
-            earlier = self._starts[index]
-            if self._full_enough(start, earlier):
-                return earlier
-        return end
+        """An earlier end if Telegram would drop a link or a block of code, or looks and the part is half full."""
+        end = min(
+            end, _nth_after(self._kept, start, ENTITIES_MAX - 1, end)
+        )  # one may go on from the part before
+        earlier = min(end, _nth_after(self._starts, start, ENTITIES_MAX, end))
+        return earlier if self._full_enough(start, earlier) else end
 
     def _full_enough(self, start: int, end: int) -> bool:
         return self._page.units.between(start, end) >= self._limit // 2
@@ -105,6 +107,12 @@ class _Cutter:
         return (
             self._full_enough(start, position) or self._page.units.between(position, following) <= self._limit
         )
+
+
+def _nth_after(positions: Sequence[int], start: int, count: int, end: int) -> int:
+    """The position that `count` others lie before from `start` on; `end` if there is none."""
+    index = bisect_left(positions, start) + count
+    return positions[index] if index < len(positions) else end
 
 
 def _last(seam: re.Pattern[str], text: str, start: int, end: int) -> int | None:

@@ -131,6 +131,13 @@ def test_styles_too_dense_for_telegram_are_dropped_before_text_and_looks_before_
     assert part.entities[-1].type == "text_link"
 
 
+def test_no_link_is_dropped_however_many_there_are() -> None:
+    parts = split(" ".join(f"*a* [x](https://example.com/{n})" for n in range(450)))
+    assert all(part.units < 2000 for part in parts)
+    links = [entity.url for part in parts for entity in part.entities if entity.type == "text_link"]
+    assert links == [f"https://example.com/{n}" for n in range(450)]
+
+
 def test_the_sources_of_the_parts_are_the_source() -> None:
     source = "\n\n".join(
         f"## Section {n}\n\nSome **text** with [a link](https://example.com/{n})." for n in range(40)
