@@ -69,6 +69,7 @@ class PersonPage(WordsPage[User]):
     search_help_text = "A name, a username or a Telegram id"
     date_hierarchy = "created_at"
     words = ("instructions",)
+    closed = ("instructions",)
     fieldsets = (
         (
             None,
@@ -81,7 +82,7 @@ class PersonPage(WordsPage[User]):
                 )
             },
         ),
-        ("Money", {"fields": (("balance_usd", "held_usd", "available_usd"), "spending_blocked_at")}),
+        ("Money", {"fields": (("balance_usd", "held_usd"), ("available_usd", "spending_blocked_at"))}),
         ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
         ("Preferences", {"fields": (("language", "model"), ("rendering", "receipts"))}),
     )

@@ -153,11 +153,13 @@ class LookPage(ModelAdmin[M]):
 class WordsPage(LookPage[M]):
     """Pages of a model that holds what people or models said.
 
-    The fields named in `words`, and whatever else `reads` is asked about, are shown on the page of one
-    row only, only to those with the permission, and only when they ask. Each time is logged.
+    The fields named in `words` are shown on the page of one row only, only to those with the permission,
+    and only when they ask. Each time is logged. `closed` are the columns they come from: no list may be
+    filtered by those, or a filter in the address would tell, guess by guess, what nobody may read.
     """
 
     words: Sequence[str] = ()
+    closed: Sequence[str] = ()
     actions_detail: Sequence[str] = ("read_the_words",)
 
     @action(description="Read the words", icon="visibility", permissions=["read_words"])  # type: ignore[untyped-decorator]
@@ -171,6 +173,11 @@ class WordsPage(LookPage[M]):
         if not may_read(request):
             raise PermissionDenied
         return True
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        if lookup.partition("__")[0] in self.closed:
+            return False
+        return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -234,6 +241,17 @@ def money_column(name: str, description: str = "") -> Callable[..., str]:
     def shown(_page: Any, row: Any) -> str:
         amount: Decimal | None = getattr(row, name)
         return NOTHING if amount is None else dollars(amount)
+
+    return shown
+
+
+def link_column(name: str, description: str = "") -> Callable[..., SafeString | str]:
+    """A column that shows the row of the foreign key `name` and leads there."""
+
+    @admin.display(description=description or name, ordering=name)
+    def shown(_page: Any, row: Any) -> SafeString | str:
+        other = getattr(row, name)
+        return NOTHING if other is None else link_to(other)
 
     return shown
 

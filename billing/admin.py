@@ -1,59 +1,26 @@
 """Money, to look at. It moves in one place only: the page that adjusts a balance, through the ledger."""
 
-import uuid
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from accounts.admin_pages import LookPage, ReasonForm, address_of, keep_in_log, money_column
-from accounts.models import User
-from accounts.money import dollars
-from billing import ledger
-from billing.errors import KeyMisused
+from accounts.admin_pages import NOTHING, LookPage, link_column, money_column
+from accounts.money import dollars, exact_dollars
+from billing import admin_adjust
 from billing.models import LONG_FIELDS, RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate
-
-ADJUST_BALANCE = "billing.adjust_balance"
-NANO_PLACES = 9  # as the columns of dollars
-EMPTY_DETAILS = "–"
-
-
-class AdjustForm(ReasonForm):
-    """How much and why. `form` is this form's own id, and the key of the operation: a second click of
-    the same form finds the first click's operation."""
-
-    amount = forms.DecimalField(
-        max_digits=20,
-        decimal_places=NANO_PLACES,
-        min_value=-ledger.AMOUNT_MAX,
-        max_value=ledger.AMOUNT_MAX,
-        widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "autofocus": True}),
-        help_text="US dollars; with a minus sign it lowers the balance.",
-    )
-    form = forms.UUIDField(widget=forms.HiddenInput)
-    field_order = ("amount", "reason", "form")
-
-    def clean_amount(self) -> Decimal:
-        amount: Decimal = self.cleaned_data["amount"]
-        if not amount:
-            raise ValidationError("Nothing would change.")
-        return amount
 
 
 @admin.register(BalanceOperation)
 class OperationPage(LookPage[BalanceOperation]):
     """Every movement of money. Written once, by the ledger; never changed, by anybody."""
 
-    list_display = ("kind_shown", "user", "amount_usd", "after_usd", "key", "actor", "created_at")
+    list_display = ("kind_shown", "person", "amount_usd", "after_usd", "key", "actor", "created_at")
     list_filter = ("kind",)
     list_select_related = ("user", "actor")
     search_fields = ("=key", "=user__telegram_id", "user__username")
@@ -69,6 +36,7 @@ class OperationPage(LookPage[BalanceOperation]):
     )
     amount_usd = money_column("amount")
     after_usd = money_column("balance_after")
+    person = link_column("user", "person")
 
     @display(  # type: ignore[untyped-decorator]
         description="kind",
@@ -88,75 +56,33 @@ class OperationPage(LookPage[BalanceOperation]):
 
     @admin.display(description="amount")
     def amount_exact(self, operation: BalanceOperation) -> str:
-        return _exactly(operation.amount)
+        return exact_dollars(operation.amount)
 
     @admin.display(description="balance after")
     def after_exact(self, operation: BalanceOperation) -> str:
-        return _exactly(operation.balance_after)
+        return exact_dollars(operation.balance_after)
 
     @admin.display(description="details")
     def details_shown(self, operation: BalanceOperation) -> SafeString | str:
         lines = [f"{name}: {value}" for name, value in operation.details.items()]
-        return format_html('<pre class="starling-pre">{}</pre>', "\n".join(lines)) if lines else EMPTY_DETAILS
+        return format_html('<pre class="starling-pre">{}</pre>', "\n".join(lines)) if lines else NOTHING
 
     def get_urls(self) -> list[URLPattern]:
-        adjust = path(
-            "adjust/<int:person_id>/",
-            self.admin_site.admin_view(self.adjust),
-            name="billing_balanceoperation_adjust",
-        )
-        return [adjust, *super().get_urls()]
-
-    def adjust(self, request: HttpRequest, person_id: int) -> HttpResponse:
-        """Correct a person's balance by hand, once per form, for a reason that is kept."""
-        if not request.user.has_perm(ADJUST_BALANCE):
-            raise PermissionDenied
-        person = get_object_or_404(User, pk=person_id)
-        form = AdjustForm(request.POST or None, initial={"form": uuid.uuid4()})
-        if form.is_valid() and self._adjusted(request, person, form):
-            return HttpResponseRedirect(address_of(person))
-        held = f", of which {dollars(person.held)} is held by running turns" if person.held else ""
-        return self.form_page(
-            request,
-            person,
-            form,
-            title="Adjust balance",
-            explanation=f"{person.display_name} has {dollars(person.balance)}{held}.",
-            button="Adjust balance",
-        )
-
-    def _adjusted(self, request: HttpRequest, person: User, form: AdjustForm) -> bool:
-        """Move the money and log it; False when this form's id was used for something else."""
-        amount, reason = form.cleaned_data["amount"], form.cleaned_data["reason"]
-        key = f"admin:{form.cleaned_data['form']}"
-        known = BalanceOperation.objects.filter(key=key).exists()
-        assert request.user.pk is not None, "admin_view lets nobody else in"
-        try:
-            operation = ledger.adjust(
-                person.pk, key=key, amount=amount, reason=reason, actor_id=request.user.pk
-            )
-        except KeyMisused:
-            form.add_error(None, "This form was sent before with other words or numbers. Open it anew.")
-            return False
-        before = operation.balance_after - operation.amount
-        change = f"{dollars(before)} → {dollars(operation.balance_after)}"
-        if not known:
-            keep_in_log(request, person, f"Adjusted the balance by {_exactly(amount)}, {change}: {reason}")
-        messages.success(request, f"Balance adjusted: {change}.")
-        return True
-
-
-def _exactly(amount: Decimal) -> str:
-    """All the digits there are."""
-    shown = f"{abs(amount.normalize()):,f}"
-    return f"{'−' if amount < 0 else ''}${shown}"
+        guarded = self.admin_site.admin_view
+        adjust = guarded(partial(admin_adjust.adjust, self))
+        confirm = guarded(partial(admin_adjust.confirm, self))
+        return [
+            path("adjust/<int:person_id>/", adjust, name="billing_balanceoperation_adjust"),
+            path("confirm/<str:signed>/", confirm, name="billing_balanceoperation_confirm"),
+            *super().get_urls(),
+        ]
 
 
 @admin.register(Hold)
 class HoldPage(LookPage[Hold]):
     """Dollars set aside for turns. The ledger's, like operations."""
 
-    list_display = ("key", "user", "state_shown", "amount_usd", "spent_usd", "overdraft", "expires_at")
+    list_display = ("key", "person", "state_shown", "amount_usd", "spent_usd", "overdraft", "expires_at")
     list_filter = ("state", "overdraft")
     list_select_related = ("user",)
     search_fields = ("=key", "=user__telegram_id", "user__username")
@@ -168,6 +94,7 @@ class HoldPage(LookPage[Hold]):
         ("amount_usd", "spent_usd"),
         ("expires_at", "created_at"),
     )
+    person = link_column("user", "person")
     amount_usd = money_column("amount", "set aside")
     spent_usd = money_column("spent")
 
@@ -184,7 +111,7 @@ class HoldPage(LookPage[Hold]):
 class PaymentPage(LookPage[Payment]):
     """Purchases of dollars with Stars."""
 
-    list_display = ("id", "user", "stars", "usd_shown", "state_shown", "flagged", "paid_at", "created_at")
+    list_display = ("id", "person", "stars", "usd_shown", "state_shown", "flagged", "paid_at", "created_at")
     list_filter = ("state", "flagged")
     list_select_related = ("user",)
     search_fields = ("=charge_id", "=user__telegram_id", "user__username")
@@ -193,12 +120,15 @@ class PaymentPage(LookPage[Payment]):
     fields = (
         ("user", "state"),
         ("stars", "usd_shown"),
-        ("usd_per_star", "k1", "k2", "k3"),
+        ("usd_per_star", "k1"),
+        ("k2", "k3"),
         "charge_id",
-        ("created_at", "expires_at", "paid_at"),
+        ("created_at", "expires_at"),
+        "paid_at",
         "refund_reason",
         ("flagged", "note"),
     )
+    person = link_column("user", "person")
     usd_shown = money_column("usd", "worth")
 
     @display(  # type: ignore[untyped-decorator]
@@ -237,9 +167,9 @@ class PricePage(DatedPage):
     date_hierarchy = "effective_from"
     ordering = ("display_order", "item", "-effective_from")
     fieldsets = (
-        (None, {"fields": (("item", "effective_from"), ("enabled", "display_order"), "source")}),
-        ("A model: dollars per million tokens", {"fields": (RATE_FIELDS, "web_search")}),
-        ("A model's long prompts", {"fields": ("long_above", LONG_FIELDS)}),
+        (None, {"fields": ("item", "effective_from", ("enabled", "display_order"), "source")}),
+        ("A model: dollars per million tokens", {"fields": (*RATE_FIELDS, "web_search")}),
+        ("A model's long prompts", {"fields": ("long_above", *LONG_FIELDS)}),
         ("Anything else", {"fields": ("per_unit",)}),
     )
 

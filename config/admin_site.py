@@ -38,6 +38,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _bird}],
     "STYLES": [_styles],
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "accounts.login.LoginForm"},
     "DASHBOARD_CALLBACK": "telegram_bot.front_page.front_page",
     "COLORS": {
         # The bird's blue.

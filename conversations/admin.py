@@ -73,6 +73,7 @@ class ThreadPage(WordsPage[Thread]):
     date_hierarchy = "created_at"
     fields = (("title", "chat"), ("topic", "is_current"), ("last_seq", "created_at"))
     words = ("conversation", "system_shown", "tools_shown")
+    closed = ("system", "tools")
     chat_link = link_column("chat")
     system_shown = pre_column("system", "system prompt")
     tools_shown = pre_column("tools")
@@ -248,6 +249,7 @@ class MessagePage(WordsPage[Message]):
         "created_at",
     )
     words = ("said",)
+    closed = ("parts",)
     thread_link = link_column("thread")
     turn_link = link_column("turn")
     cost_usd = money_column("cost")
@@ -317,6 +319,7 @@ class DeadEventPage(WordsPage[DeadEvent]):
     ordering = ("-died_at",)
     fields = (("kind", "version"), "attempts", "first_line", ("happened_at", "died_at"))
     words = ("error_shown", "payload_shown")
+    closed = ("error", "payload")
     error_shown = pre_column("error")
     payload_shown = pre_column("payload")
     actions = ("replay", "discard")

@@ -38,9 +38,16 @@ class UpdatePage(WordsPage[Update]):
     search_fields = ("=update_id", "=lane")
     search_help_text = "An update's number, or a chat's Telegram id"
     date_hierarchy = "received_at"
-    fields = (("update_id", "kind"), "lane", ("received_at", "handled_at"), "attempts", "error")
-    words = ("payload_shown",)
+    fields = (("update_id", "kind"), "lane", ("received_at", "handled_at"), "attempts", "first_line")
+    words = ("payload_shown", "error_shown")
+    closed = ("payload", "error")
+    error_shown = pre_column("error")
     payload_shown = pre_column("payload")
+
+    @admin.display(description="error")
+    def first_line(self, update: Update) -> str:
+        """PostgreSQL puts the row itself, and with it people's words, on the lines after the first."""
+        return update.error.partition("\n")[0]
 
     @display(  # type: ignore[untyped-decorator]
         description="fate", label={"Handled": "success", "Waiting": "info", "Dead": "danger"}

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts.admin_pages import list_address
+from accounts.models import User
 from accounts.money import dollars
 from billing.models import BalanceOperation, Hold
 from conversations import write_behind
@@ -23,6 +24,7 @@ from telegram_bot.models import Update
 
 CHART_DAYS = 30
 SILENT_AFTER = timedelta(minutes=10)  # no update for so long is worth a look
+DEAD_SHOWN = timedelta(days=1)
 QUEUE_SECONDS_MAX = 30  # an event that waits longer means that nobody flushes
 ZERO = Decimal(0)
 Kind = BalanceOperation.Kind
@@ -47,11 +49,11 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["groups"] = []
     if request.user.has_perm("conversations.view_turn"):
         context["groups"].append(
-            {"title": "Now", "tiles": [_updates(now), *_turns(), _queue(), _dead_events()]}
+            {"title": "Now", "tiles": [*_updates(now), *_turns(), _queue(), _dead_events()]}
         )
     if request.user.has_perm("billing.view_balanceoperation"):
         spent = _spent_by_day(now)
-        context["groups"].append({"title": "Money and people", "tiles": [*_money(now, spent), *_people(now)]})
+        context["groups"].append({"title": "Money and people", "tiles": [*_money(now, spent), _people(now)]})
         context["chart"] = _chart(now, spent)
     return context
 
@@ -59,24 +61,25 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 # Now ---------------------------------------------------------------------------------------------
 
 
-def _updates(now: datetime) -> Tile:
-    last = Update.objects.order_by("-update_id").values_list("received_at", flat=True).first()
-    link = list_address(Update)
-    if last is None:
-        return Tile("Last update", "none yet", link=link)
-    return Tile(
-        "Last update", _ago(last, now), f"{last:%Y-%m-%d %H:%M:%S} UTC", link, now - last > SILENT_AFTER
-    )
+def _updates(now: datetime) -> list[Tile]:
+    newest = Update.objects.order_by("-update_id").values_list("received_at", flat=True).first()
+    last = Tile("Last update", "none yet", link=list_address(Update))
+    if newest is not None:
+        at = f"{newest:%Y-%m-%d %H:%M:%S} UTC"
+        last = Tile("Last update", _ago(newest, now), at, list_address(Update), now - newest > SILENT_AFTER)
+    waiting = Update.objects.filter(handled_at__isnull=True).count()
+    dead = Update.objects.filter(handled_at__gte=now - DEAD_SHOWN, error__gt="").count()
+    note = f"{dead or 'none'} given up since yesterday"
+    link = list_address(Update, fate="dead" if dead else "waiting")
+    return [last, Tile("Updates waiting", str(waiting), note, link, alarm=dead > 0)]
 
 
 def _turns() -> list[Tile]:
     running = Turn.objects.filter(state=Turn.State.RUNNING).count()
-    waiting = Update.objects.filter(handled_at__isnull=True).count()
     holds = Hold.objects.filter(state=Hold.State.OPEN).aggregate(number=Count("*"), dollars=Sum("amount"))
     held = f"{dollars(holds['dollars'] or ZERO)} set aside"
     return [
         Tile("Running turns", str(running), link=list_address(Turn, state__exact="running")),
-        Tile("Updates waiting", str(waiting), link=list_address(Update, fate="waiting")),
         Tile("Open holds", str(holds["number"]), held, list_address(Hold, state__exact="open")),
     ]
 
@@ -134,7 +137,7 @@ def _paid_since(moment: datetime) -> Decimal:
     return paid.aggregate(dollars=Sum("amount"))["dollars"] or ZERO
 
 
-def _people(now: datetime) -> list[Tile]:
+def _people(now: datetime) -> Tile:
     week = BalanceOperation.objects.filter(
         kind__in=BalanceOperation.CHARGES, created_at__gte=now - timedelta(days=7)
     ).order_by()
@@ -142,10 +145,8 @@ def _people(now: datetime) -> list[Tile]:
         week=Count("user", distinct=True),
         today=Count("user", distinct=True, filter=Q(created_at__gte=_midnight(now))),
     )
-    return [
-        Tile("People answered today", str(people["today"])),
-        Tile("People answered in 7 days", str(people["week"])),
-    ]
+    note = f"{people['week']} in 7 days"
+    return Tile("People answered today", str(people["today"]), note, list_address(User))
 
 
 def _midnight(now: datetime) -> datetime:

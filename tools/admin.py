@@ -3,7 +3,7 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from accounts.admin_pages import WordsPage, money_column, pre_column
+from accounts.admin_pages import WordsPage, link_column, money_column, pre_column
 from tools.models import ToolCall
 
 
@@ -11,7 +11,7 @@ from tools.models import ToolCall
 class ToolCallPage(WordsPage[ToolCall]):
     """One run of one tool."""
 
-    list_display = ("name", "user", "turn", "status_shown", "seconds", "cost_usd", "started_at")
+    list_display = ("name", "person", "turn_link", "status_shown", "seconds", "cost_usd", "started_at")
     list_filter = ("status", "name")
     list_select_related = ("user", "turn")
     search_fields = ("=call_id", "=user__telegram_id", "user__username")
@@ -20,13 +20,15 @@ class ToolCallPage(WordsPage[ToolCall]):
     ordering = ("-started_at",)
     fields = (
         ("name", "status"),
-        ("user", "thread", "turn"),
-        "call_id",
+        ("user", "cost_usd"),
+        ("thread", "turn"),
         ("started_at", "seconds"),
-        "cost_usd",
-        "files",
+        ("call_id", "files"),
     )
     words = ("arguments_shown", "result_shown", "error_shown")
+    closed = ("arguments", "result", "error")
+    person = link_column("user", "person")
+    turn_link = link_column("turn")
     cost_usd = money_column("cost")
     arguments_shown = pre_column("arguments")
     result_shown = pre_column("result")
