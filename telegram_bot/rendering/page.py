@@ -238,8 +238,9 @@ class PageBuilder:
         self._borders.append((self.length, depth))
 
     def keep_with_next(self, start: int) -> None:
-        """What was written from `start` on belongs to what is written next."""
-        self._kept[self.length] = start
+        """What was written from `start` on, if anything, belongs to what is written next."""
+        if start < self.length:
+            self._kept[self.length] = start
 
     def anchor(self, line: int, fence: str | None = None) -> None:
         """What is written next comes from this source line; code says what opens it."""

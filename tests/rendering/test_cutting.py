@@ -41,6 +41,10 @@ def test_a_heading_goes_with_what_it_heads() -> None:
     assert second.startswith("Title\n\nSubtitle\n\nb")
 
 
+def test_empty_headings_before_a_cut_are_no_endless_search() -> None:
+    assert texts(f"{'a ' * 40}\n\n#\n\n#\n\n{'b ' * 40}", 128) == [("a " * 40).strip(), ("b " * 40).strip()]
+
+
 def test_a_long_list_is_cut_between_items_and_goes_on_counting() -> None:
     first, *_, last = texts("\n".join(f"{n}. item with some words" for n in range(1, 31)), 256)
     assert first.startswith("1. item")
