@@ -1,5 +1,6 @@
 """Who works on a turn: leases on the database's clock, renewed, given up, or overdue after a crash."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,11 @@ LEASE = timedelta(
 )  # renewed every 10 s; with recovery every 30 s a dead turn is taken up within 60
 
 
+def lease_end() -> float:
+    """When a lease that is taken or renewed from now on may run out, by this process's own clock."""
+    return time.monotonic() + LEASE.total_seconds()
+
+
 def overdue_turns() -> list[int]:
     """Turns whose process is gone, oldest first."""
     overdue = Turn.objects.filter(state=Turn.State.RUNNING, lease_until__lt=Now())
@@ -21,11 +27,11 @@ def overdue_turns() -> list[int]:
 
 
 def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:
-    """Stay the owner of these turns. Returns those that were lost and those a person wants stopped."""
-    mine = Turn.objects.filter(pk__in=turn_ids, state=Turn.State.RUNNING, lease_owner=owner)
-    mine.update(lease_until=Now() + LEASE)
-    stops = dict(mine.values_list("pk", "stop_requested"))
-    return set(turn_ids) - stops.keys(), {turn for turn, stop in stops.items() if stop}
+    """Stay the owner of these turns. Returns those another process has taken and those a person wants stopped."""
+    turns = Turn.objects.filter(pk__in=turn_ids)
+    turns.filter(state=Turn.State.RUNNING, lease_owner=owner).update(lease_until=Now() + LEASE)
+    mine = dict(turns.filter(lease_owner=owner).values_list("pk", "stop_requested"))
+    return set(turn_ids) - mine.keys(), {turn for turn, stop in mine.items() if stop}
 
 
 def release_leases(owner: str) -> None:

@@ -15,7 +15,7 @@ from billing import ledger
 from conversations import history
 from conversations.contracts import Model, Reason
 from conversations.errors import LeaseLost, NotARetry
-from conversations.leases import LEASE
+from conversations.leases import LEASE, lease_end
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
 from conversations.steps import Step, open_step, refuse
@@ -35,6 +35,7 @@ class Claim:
 
     turn: Turn  # with thread, thread.chat and user at hand
     step: Step | None
+    until: float  # on our own clock, time.monotonic(): from here on the lease may have run out
     rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
 
 
@@ -48,14 +49,14 @@ def claim_turn(thread: Thread, *, owner: str, models: Mapping[str, Model]) -> Cl
     waiting = waiting_messages(thread.pk)
     if not waiting:
         return None
-    user = _payer(waiting)
+    user, until = _payer(waiting), lease_end()
     turn = _new_turn(thread, user, owner, models)
     last = Message.objects.filter(thread=thread, seq__isnull=False).aggregate(last=Max("created_at"))["last"]
     take_in(turn, waiting)
     today = waiting[-1].created_at.date()
     if news := day_changed(last.date() if last else None, today):
         append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
-    return Claim(turn, open_step(turn, models[turn.model]))
+    return Claim(turn, open_step(turn, models[turn.model]), until)
 
 
 @transaction.atomic
@@ -102,6 +103,7 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
     if payer is None:
         return None
     lock_user(payer)
+    until = lease_end()
     if not overdue.update(lease_owner=owner, lease_until=Now() + LEASE):
         return None
     turn = Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
@@ -113,14 +115,14 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
         return None
     too_old = Turn.objects.filter(pk=turn_id, created_at__lt=Now() - AGE_MAX).exists()
     if turn.failure or turn.stop_requested or _complete(rows):
-        return Claim(turn, None, rows)
+        return Claim(turn, None, until, rows)
     model = models.get(turn.model)
     if too_old or turn.attempts > ATTEMPTS_MAX or model is None:
         refuse(turn, "interrupted")
-        return Claim(turn, None, rows)
+        return Claim(turn, None, until, rows)
     calls = tuple(history.open_calls(rows))
     step = open_step(turn, model, continues=history.is_cut_short(rows))
-    return Claim(turn, replace(step, calls=calls) if step else None, rows)
+    return Claim(turn, replace(step, calls=calls) if step else None, until, rows)
 
 
 def _complete(rows: Sequence[history.Row]) -> bool:
@@ -187,6 +189,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")
     old.messages.filter(role="assistant", reason="").update(superseded=True)
+    until = lease_end()
     turn = _new_turn(thread, old.user, owner, models)
     take_in(turn, waiting_messages(thread.pk))
-    return Claim(turn, open_step(turn, models[turn.model]))
+    return Claim(turn, open_step(turn, models[turn.model]), until)

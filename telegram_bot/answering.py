@@ -1,6 +1,7 @@
 """Answers under way in this process: begun, stopped, taken over after a crash, brought to the person."""
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -50,7 +51,9 @@ class Answers:
     def __init__(self, bot: Bot, gate: Gate, desk: Desk) -> None:
         self._bot, self._gate, self._desk = bot, gate, desk
         self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
-        self._streams: dict[int, asyncio.Task[str]] = {}  # turn → what Stop cancels
+        self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
+        self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
+        self._renewing = asyncio.Lock()
 
     async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
@@ -92,19 +95,17 @@ class Answers:
         for event in replay(claim.rows):
             draft.show(event)
         stream = asyncio.create_task(self._follow(claim, draft))
-        self._streams[turn.pk] = stream
+        # Ours until its end is written down, or recovery would take it up beside us.
+        self._streams[turn.pk], self._until[turn.pk] = stream, claim.until
         try:
             await asyncio.wait({stream})
-            failure = await self._outcome(claim, stream)
-            sent = await draft.finish(self._last_words(claim, failure, draft, stopped=stream.cancelled()))
-        except Unreachable as gone:
-            await self._mark_unreachable(claim, gone)
-            sent, failure = draft.sent, "unreachable"
+            failure, sent = await self._tell(claim, draft, stream)
+            waiting = await patiently(turns.finish_turn)(turn.pk, owner=self._desk.owner, sent=sent)
         finally:
             draft.abandon()
             stream.cancel()
-            self._streams.pop(turn.pk, None)
-        waiting = await patiently(turns.finish_turn)(turn.pk, owner=self._desk.owner, sent=sent)
+            if self._streams.get(turn.pk) is stream:
+                self._let_go(turn.pk)
         log.info(
             "turn.ended",
             turn=turn.pk,
@@ -114,6 +115,18 @@ class Answers:
         )
         return waiting
 
+    async def _tell(
+        self, claim: Claim, draft: Draft, stream: "asyncio.Task[str]"
+    ) -> tuple[str, list[list[int]]]:
+        """Send what is left of an answer and the sentence below it; its failure, and the messages by unit."""
+        try:
+            failure = await self._outcome(claim, stream)
+            words = self._last_words(claim, failure, draft, stopped=stream.cancelled())
+            return failure, await draft.finish(words)
+        except Unreachable as gone:
+            await self._mark_unreachable(claim, gone)
+            return "unreachable", draft.sent
+
     def _draft(self, claim: Claim) -> Draft:
         turn, owner = claim.turn, self._desk.owner
         files = ThreadFiles(turn.thread_id)
@@ -121,10 +134,15 @@ class Answers:
         async def keep(sent: list[list[int]]) -> None:
             await patiently(leases.note)(turn.pk, owner=owner, sent=sent)
 
+        async def ours() -> None:
+            await self._make_sure(turn.pk)
+
         to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic)
         number = turn.pk % DRAFT_NUMBERS + 1
         live = claim.step is not None
-        return Draft(to, self._gate, number=number, live=live, sent=turn.sent, read=files.read, keep=keep)
+        return Draft(
+            to, self._gate, number=number, live=live, sent=turn.sent, read=files.read, keep=keep, ours=ours
+        )
 
     async def _follow(self, claim: Claim, draft: Draft) -> str:
         """Show a turn's events as they come; returns its failure, or nothing. Stop cancels this."""
@@ -211,17 +229,33 @@ class Answers:
 
     async def renew(self) -> None:
         """Stay the owner of what is under way, and see what another process was asked to stop."""
-        if not self._streams:
+        mine, until = list(self._streams), leases.lease_end()
+        if not mine:
             return
-        lost, stops = await in_db(leases.renew_leases)(self._desk.owner, list(self._streams))
-        for turn in lost:
-            log.warning("turn.lease_lost", turn=turn)
+        lost, stops = await patiently(leases.renew_leases)(self._desk.owner, mine)
+        self._until.update({turn: until for turn in mine if turn in self._until})
         self._cancel(lost | stops)
+        for turn in lost & self._streams.keys():
+            log.warning("turn.lease_lost", turn=turn)
+            self._let_go(turn)
+
+    async def _make_sure(self, turn: int) -> None:
+        """Before anything is sent: who has slept past a lease, or past PostgreSQL, asks first. Raises LeaseLost."""
+        async with self._renewing:
+            while time.monotonic() > self._until.get(turn, math.inf):
+                await self.renew()
+        if turn not in self._streams:
+            raise LeaseLost(f"turn {turn}")
+
+    def _let_go(self, turn: int) -> None:
+        del self._streams[turn], self._until[turn]
 
     async def drain(self, seconds: float) -> None:
         """Going down: let what is nearly done be done, give up the rest to whoever comes next."""
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()), timeout=seconds)
+        for turn in list(self._streams):
+            self._let_go(turn)  # nothing more of it is sent: from here on another process may answer
         await in_db(leases.release_leases)(self._desk.owner)
         for task in list(self._tasks.values()):
             task.cancel()

@@ -39,6 +39,7 @@ class Draft:
 
     `sent` lists what an earlier process has delivered: the same messages come in the same order again
     and are passed over. `keep` stores the list after each delivery but the last, which the turn's end stores.
+    `ours` is asked before anything is sent: it raises LeaseLost when another process answers.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Draft:
         sent: Sequence[list[int]],
         read: Callable[[str], Awaitable[tuple[File, bytes]]],
         keep: Callable[[list[list[int]]], Awaitable[None]],
+        ours: Callable[[], Awaitable[None]],
     ) -> None:
         self._to, self._gate, self._number, self._live = to, gate, number, live
-        self._read, self._keep = read, keep
+        self._read, self._keep, self._ours = read, keep, ours
         self.sent = list(sent)
         self._passed = 0  # units met so far, delivered or not
         self._source = ""  # the open end of the answer, still growing
@@ -108,6 +110,8 @@ class Draft:
 
     def abandon(self) -> None:
         """Somebody else answers: say nothing more."""
+        if self._task.done() and not self._task.cancelled():
+            self._task.exception()  # seen: whatever it was, the turn has ended with it
         self._task.cancel()
 
     def _grow(self, text: str) -> None:
@@ -159,6 +163,7 @@ class Draft:
         self._passed += 1
         if self._passed <= len(self.sent):
             return
+        await self._ours()
         self.sent.append(await send())
         if more or self._units or not self._closing:
             await self._keep(self.sent)
@@ -176,6 +181,7 @@ class Draft:
         frame = frame_of(self._source, list(self._tools.values()), now)
         if frame == self._shown and not fading:
             return
+        await self._ours()
         if await self._to.frame(self._number, *frame):
             self._shown, self._shown_at = frame, time.monotonic()
         else:

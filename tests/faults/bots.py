@@ -1,6 +1,5 @@
 """The bot as a process of its own, the way production starts it."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -14,8 +13,10 @@ from typing import Any
 
 import psutil
 
+from tests.waiting import eventually
+
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS_MAX = 60.0  # aiogram imports slowly, and two cores may be busy
+START_SECONDS_MAX = 180.0  # aiogram imports slowly, and two cores may be busy
 
 
 class Bot:
@@ -43,10 +44,12 @@ class Bot:
 
     async def says(self, event: str, seconds: float = START_SECONDS_MAX) -> dict[str, Any]:
         """Wait for a line of the log."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self.said(event) and self.process.poll() is None:
-                    await asyncio.sleep(0.05)
+
+        async def look() -> bool:
+            return bool(self.said(event)) or self.process.poll() is not None
+
+        with contextlib.suppress(AssertionError):
+            await eventually(look, event, seconds)
         if not self.said(event):
             raise AssertionError(f"{event} not said; the log ends: {self._path.read_text()[-3000:]}")
         return self.said(event)[0]
@@ -66,10 +69,12 @@ class Bot:
 
     async def ended(self, seconds: float) -> int:
         """The exit code, once it has ended by itself."""
-        async with asyncio.timeout(seconds):
-            while (code := self.process.poll()) is None:
-                await asyncio.sleep(0.02)
-        return code
+
+        async def look() -> bool:
+            return self.process.poll() is not None
+
+        await eventually(look, "the end of the bot", seconds)
+        return int(self.process.returncode)
 
     def children(self, program: str) -> list[psutil.Process]:
         """Its living children that run this program."""

@@ -71,6 +71,7 @@ class Wire:
         self.url = ""  # what the bot is given instead
         self.points: dict[str, Moment] = {}  # "said:1001" → where to stop, once
         self._reached: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._released: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._links: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -82,7 +83,8 @@ class Wire:
             connection.execute(TRIGGERS)
         with tempfile.TemporaryDirectory(prefix="wire-") as folder:
             split = urlsplit(database_url)
-            wire.url = f"postgres://{quote(split.username or '')}:{quote(split.password or '')}@{split.path}?host={folder}"
+            who = f"{quote(split.username or '')}:{quote(split.password or '')}"
+            wire.url = f"postgres://{who}@{split.path}?host={folder}"
             server = await asyncio.start_unix_server(wire._link, Path(folder) / SOCKET)
             try:
                 yield wire
@@ -99,6 +101,10 @@ class Wire:
     async def reached(self, what: str, person: int) -> None:
         await self._reached[f"{what}:{person}"].wait()
 
+    def release(self, what: str, person: int) -> None:
+        """Let go on what stands still there."""
+        self._released[f"{what}:{person}"].set()
+
     async def cut(self) -> None:
         """Every connection breaks: what was not committed never was."""
         self.points.clear()
@@ -106,6 +112,14 @@ class Wire:
         for link in links:
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+
+    def arrive(self, at: str) -> None:
+        """A transaction is where it was to be stopped; the next one is not."""
+        del self.points[at]
+        self._reached[at].set()
+
+    async def go_on(self, at: str) -> None:
+        await self._released[at].wait()
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -170,8 +184,7 @@ class _Link:
                 self._done.clear()
             if kind == b"Z" and body == IDLE and self._done:
                 if at := self._point(Moment.CUT):
-                    del self._wire.points[at]
-                    self._wire._reached[at].set()
+                    self._wire.arrive(at)
                     return
                 if at := self._point(Moment.AFTER):
                     await self._stand_still(at)
@@ -183,8 +196,8 @@ class _Link:
         return next((at for at in self._done if self._wire.points.get(at) == moment), "")
 
     async def _stand_still(self, at: str) -> None:
-        self._wire._reached[at].set()
-        await asyncio.Event().wait()
+        self._wire.arrive(at)
+        await self._wire.go_on(at)
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes, bytes]:
