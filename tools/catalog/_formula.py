@@ -15,12 +15,16 @@ from pathlib import Path
 from conversations.contracts import ToolFailed
 
 SERVER = Path(__file__).with_name("_formula_server.py")
-SECONDS_MAX = 10  # the server's own limit of 6, a start and a short queue
+SECONDS_MAX = 12  # the server's own limit of 8, a start and a short queue
 TOO_MUCH = "The formula takes too much time or memory to draw. Make it shorter or simpler."
 
 
+class Refused(ToolFailed):
+    """Something in the formula is wrong, or beyond this renderer."""
+
+
 async def draw(formula: str, dpi: int) -> bytes:
-    """A PNG of the formula. Raises ToolFailed."""
+    """A PNG of the formula. Raises ToolFailed; Refused when another renderer may succeed."""
     ours, theirs = socket.socketpair()
     with theirs:
         _hand_over(theirs)
@@ -36,7 +40,7 @@ async def draw(formula: str, dpi: int) -> bytes:
     if not answer:
         raise ToolFailed(TOO_MUCH)
     if answer[:1] == b"-":
-        raise ToolFailed(f"The formula was not drawn: {answer[1:].decode()}. Correct it and call again.")
+        raise Refused(f"The formula was not drawn: {answer[1:].decode()}. Correct it and call again.")
     return answer[1:]
 
 

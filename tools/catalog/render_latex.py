@@ -1,7 +1,6 @@
 """render_latex: a formula as a picture."""
 
 import re
-import shutil
 from typing import Annotated
 
 from django.utils.translation import gettext_lazy as _
@@ -26,10 +25,21 @@ DELIMITERS = (
 )
 BODY = re.compile(r"\\begin\s*\{document\}(?P<body>.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
 PREAMBLE = re.compile(r"\\(?:documentclass|usepackage)\s*(?:\[[^\]]*\])?\s*\{[^}]*\}|\\pagestyle\s*\{[^}]*\}")
+# Displays of their own in terms of what stands inside one. A lone picture needs no equation numbers.
+REWRITES = (
+    (r"\\(begin|end)\s*\{(?:align|flalign)\*?\}", r"\\\1{aligned}"),
+    (r"\\(begin|end)\s*\{alignat\*?\}", r"\\\1{alignedat}"),
+    (r"\\(begin|end)\s*\{(?:gather|multline)\*?\}", r"\\\1{gathered}"),
+    (r"\\begin\s*\{eqnarray\*?\}", r"\\begin{array}{rcl}"),
+    (r"\\end\s*\{eqnarray\*?\}", r"\\end{array}"),
+    (r"\\tag\s*\{([^}]*)\}", r"\\qquad\\text{(\1)}"),
+    (r"\\label\s*\{[^}]*\}|\\(?:nonumber|notag)\b", ""),
+)
+WORDS = re.compile(r"\\(?:text\w*|[hfm]box)\s*\{[^}]*\}")
 FENCE = re.compile(r"\A```(?:latex|tex|math)?\s*\n(?P<body>.*?)\n?```\Z", re.DOTALL)
 
 
-@tool(label=_("Setting a formula"), icon="🧮", seconds_max=15)
+@tool(label=_("Setting a formula"), icon="🧮", seconds_max=25)
 async def render_latex(
     context: ToolContext,  # noqa: ARG001  (the same for every tool)
     latex: Annotated[
@@ -50,10 +60,12 @@ async def render_latex(
     It is free.
     """
     formula = bare(latex)
-    if shutil.which("latex") and shutil.which("dvipng"):
-        picture = await _latex.draw(formula, dpi)
-    else:
+    try:
         picture = await _formula.draw(formula, dpi)
+    except _formula.Refused:
+        if not _latex.is_installed():
+            raise
+        picture = await _latex.draw(formula, dpi)
     file = NewFile(name="formula.png", mime="image/png", content=picture)
     return ToolOutput(
         f"The formula was set as {file.name} ({dpi} dpi) and sent to the person.", files=(file,)
@@ -69,11 +81,13 @@ def bare(latex: str) -> str:
     formula = PREAMBLE.sub("", formula).strip()
     while (inner := _inside_delimiters(formula)) is not None:
         formula = inner
+    for pattern, better in REWRITES:
+        formula = re.sub(pattern, better, formula)
     if not formula:
         raise ToolFailed("The formula is empty. Give LaTeX of what is to be set.")
     if "\0" in formula:
         raise ToolFailed("The formula contains a NUL character. Give LaTeX text.")
-    if re.search(r"(?<!\\)\$|\\[\[\]]", formula):
+    if re.search(r"(?<!\\)\$|\\[\[\]]", WORDS.sub("", formula)):
         raise ToolFailed(r"Give one formula without $ or \[ inside; write words with \text{…}.")
     if not _braces_close(formula):
         raise ToolFailed("The braces { } of the formula do not pair up. Correct them and call again.")

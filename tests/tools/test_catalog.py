@@ -1,0 +1,95 @@
+"""The catalog: dropping a file in is all it takes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conversations.contracts import Tool
+from tools.catalog import tools
+
+ROOT = Path(__file__).resolve().parents[2]
+NEW_TOOL = '''
+from typing import Annotated
+
+from pydantic import Field
+
+from conversations.contracts import ToolContext, ToolOutput
+from tools.base import tool
+
+
+@tool(name="{name}", label="Echoing", icon="🦜", seconds_max=1)
+async def echo(context: ToolContext, text: Annotated[str, Field(description="What to say.")]) -> ToolOutput:
+    """Say it again."""
+    return ToolOutput(text)
+'''
+LIST = """
+import json
+from django.conf import settings
+settings.configure(USE_I18N=False)
+from tools.catalog import tools
+print(json.dumps({name: tool.schema["required"] for name, tool in tools().items()}))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the packages that the catalog imports."""
+    for package in ("billing", "conversations", "tools"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def listed(copy: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", LIST],
+        cwd=copy,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_file_dropped_into_the_catalog_is_a_tool(copy: Path) -> None:
+    before = json.loads(listed(copy).stdout)
+    (copy / "tools/catalog/echo.py").write_text(NEW_TOOL.format(name="echo"))
+    assert json.loads(listed(copy).stdout) == before | {"echo": ["text"]}
+
+
+def test_a_module_with_an_underscore_is_no_tool(copy: Path) -> None:
+    (copy / "tools/catalog/_echo.py").write_text(NEW_TOOL.format(name="echo"))
+    assert "echo" not in json.loads(listed(copy).stdout)
+
+
+def test_two_tools_of_one_name_are_refused(copy: Path) -> None:
+    (copy / "tools/catalog/echo.py").write_text(NEW_TOOL.format(name="render_latex"))
+    done = listed(copy)
+    assert done.returncode != 0
+    assert "two tools are named render_latex" in done.stderr
+
+
+def test_a_tool_imported_by_another_module_is_not_a_second_one(copy: Path) -> None:
+    (copy / "tools/catalog/a_echo.py").write_text(NEW_TOOL.format(name="echo"))
+    (copy / "tools/catalog/z_echo.py").write_text("from tools.catalog.a_echo import echo\n")
+    assert list(json.loads(listed(copy).stdout)) == sorted(["echo", *tools()])
+
+
+def test_the_catalog_is_in_order_frozen_and_made_once() -> None:
+    assert list(tools()) == sorted(tools())
+    assert tools() is tools()
+    with pytest.raises(TypeError):
+        tools()["x"] = None  # type: ignore[index]
+
+
+@pytest.mark.parametrize("tool", tools().values(), ids=lambda tool: tool.name)
+def test_every_tool_says_what_it_is_and_keeps_its_file(tool: Tool) -> None:
+    assert (ROOT / "tools" / "catalog" / f"{tool.name}.py").exists()
+    assert str(tool.label)
+    assert tool.icon
+    assert tool.seconds_max > 0
+    json.dumps(tool.schema)
