@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from aiogram.types import Message, User
+from typing import TYPE_CHECKING, Any
 
 from accounts.profiles import Profile
 from conversations.parts import Parts, Text
+
+if TYPE_CHECKING:  # aiogram costs 2.3 s and 165 MB, and the worker prunes the inbox through here
+    from aiogram.types import Message, User
 
 TEXT_MAX = 400_000  # characters of one burst; a book of 200 pages
 NEAR_LIMIT = 4000  # UTF-16 units: a text this long is probably the first piece of a longer paste
@@ -45,7 +46,7 @@ class Inbound:
         return any(isinstance(part, Text) and len(part.text) >= NEAR_LIMIT for part in self.parts)
 
 
-def to_inbound(message: Message) -> Inbound | None:
+def to_inbound(message: "Message") -> Inbound | None:
     """A message as the conversation takes it; None for a kind it does not take yet, or without a sender."""
     text = clean(message.text or "")
     if message.from_user is None or not text.strip():
@@ -61,12 +62,12 @@ def to_inbound(message: Message) -> Inbound | None:
     )
 
 
-def topic_of(message: Message) -> int | None:
+def topic_of(message: "Message") -> int | None:
     """The topic's id; a plain private reply carries a message's id in that field, which is no topic."""
     return message.message_thread_id if message.is_topic_message else None
 
 
-def profile_of(user: User) -> Profile:
+def profile_of(user: "User") -> Profile:
     return Profile(
         telegram_id=user.id,
         first_name=clean(user.first_name),

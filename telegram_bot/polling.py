@@ -2,21 +2,24 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from billing.price_sync import seed_prices
 from config.patience import patiently
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.dispatcher import Roles, build, set_menu
-from telegram_bot.inbox import AWAY_PAUSES, WrongToken
+from telegram_bot.inbox import AWAY_PAUSES, DEAF_SECONDS, WrongToken
 
 log = structlog.get_logger(__name__)
 
+ALIVE = settings.LOCAL / "bot-alive"
 GRACE_SECONDS = 20.0  # what is nearly done may be done; nothing depends on it
 
 
@@ -49,6 +52,7 @@ async def serve(roles: Roles) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))
         group.create_task(_every(RENEW_SECONDS, roles.answers.renew))
+        group.create_task(_every(RENEW_SECONDS, partial(_show_life, roles), at_once=True))
         group.create_task(roles.inbox.poll())
 
 
@@ -81,6 +85,13 @@ async def _recover(roles: Roles) -> None:
     turns = await roles.answers.recover()
     if updates or turns:
         log.info("bot.recovered", updates=updates, turns=turns)
+
+
+async def _show_life(roles: Roles) -> None:
+    """Touch a file while Telegram is heard: what a container's health check looks at."""
+    if time.monotonic() - roles.inbox.last_poll < DEAF_SECONDS:
+        ALIVE.parent.mkdir(exist_ok=True)
+        ALIVE.touch()
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
