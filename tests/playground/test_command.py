@@ -40,7 +40,7 @@ async def test_it_serves_the_chat_page_and_ends_cleanly(settings, process_enviro
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             line = (await process.stdout.readline()).decode()
         url = line.removeprefix("The playground is at ").strip()
         async with aiohttp.ClientSession(url) as session:
@@ -49,7 +49,7 @@ async def test_it_serves_the_chat_page_and_ends_cleanly(settings, process_enviro
             async with session.get(f"/bot{settings.TELEGRAM_BOT_TOKEN}/getMe") as response:
                 assert (await response.json())["result"]["is_bot"] is True
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -119,6 +119,15 @@ async def test_text_hidden_in_nested_styles_counts(ask: Ask):
     assert await refusal(ask, blocks=[{"type": "paragraph", "text": text}]) == "message is too long"
 
 
+async def test_lists_count_as_levels_and_table_cells_as_text(ask: Ask):
+    block = paragraph("deep")
+    for _ in range(16):
+        block = {"type": "list", "items": [{"blocks": [block]}]}
+    assert await refusal(ask, blocks=[block]) == "rich message has more than 16 nesting levels"
+    table = {"type": "table", "cells": [[CELL | {"text": "x" * 32_769}]]}
+    assert await refusal(ask, blocks=[table]) == "message is too long"
+
+
 async def test_an_unknown_block_or_field_is_refused(ask: Ask):
     assert "rich message" in await refusal(ask, blocks=[{"type": "hologram"}])
     words = await refusal(ask, blocks=[paragraph("x") | {"colour": "red"}])
