@@ -16,6 +16,7 @@ from conversations.contracts import ToolFailed
 
 SERVER = Path(__file__).with_name("_formula_server.py")
 SECONDS_MAX = 12  # the server's own limit of 8, a start and a short queue
+OUT_OF_ORDER = "Formulas cannot be drawn at the moment. Write it as text."
 TOO_MUCH = "The formula takes too much time or memory to draw. Make it shorter or simpler."
 
 
@@ -38,7 +39,7 @@ async def draw(formula: str, dpi: int) -> bytes:
     finally:
         writer.close()
     if not answer:
-        raise ToolFailed(TOO_MUCH)
+        raise ToolFailed(TOO_MUCH if _server().process.poll() is None else OUT_OF_ORDER)
     if answer[:1] == b"-":
         raise Refused(f"The formula was not drawn: {answer[1:].decode()}. Correct it and call again.")
     return answer[1:]
@@ -78,7 +79,7 @@ def _hand_over(connection: socket.socket) -> None:
             stop()
         else:
             return
-    raise ToolFailed("Formulas cannot be drawn at the moment. Write it as text.")
+    raise ToolFailed(OUT_OF_ORDER)
 
 
 def stop() -> None:

@@ -56,6 +56,7 @@ COLOR_NAMES = (
     "teal violet navy maroon gold crimson indigo darkgreen darkblue darkred darkorange royalblue steelblue"
 )
 COLORS = frozenset(COLOR_NAMES.split())
+ESCAPED = re.compile(r"\\([&%$#_])")  # what stands for itself in words
 WARM_UP = (
     r"\sum_{n=1}^{\infty} \frac{\mathbf{x}}{n^2} \begin{array}{c|c} \hline 1 & 2 \end{array} \text{ word}"
 )
@@ -234,11 +235,10 @@ def _prepared(latex: str) -> str:
     # It writes the words of \text{…} into its XML as they stand, and knows no $ in them.
     def words(found: re.Match[str]) -> str:
         pieces = re.split(r"(?<!\\)\$", found["words"])
-        return "".join(
-            piece if number % 2 else f"{found['command']}{{{html.escape(piece, quote=False)}}}"
-            for number, piece in enumerate(pieces)
-            if piece
-        )
+        for number in range(0, len(pieces), 2):
+            plain = html.escape(ESCAPED.sub(r"\1", pieces[number]), quote=False)
+            pieces[number] = f"{found['command']}{{{plain}}}" if plain else ""
+        return "".join(pieces)
 
     latex = re.sub(r"\\not\s*=", r"\\neq ", latex)
     latex = re.sub(r"\\begin\s*\{alignedat\}\s*\{\d+\}", r"\\begin{alignedat}", latex)
