@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from conversations.contracts import Tool
 from tools.catalog import tools
+from tools.checks import the_catalog_can_be_read
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW_TOOL = '''
@@ -34,6 +36,12 @@ settings.configure(USE_I18N=False)
 from tools.catalog import tools
 print(json.dumps({name: tool.schema["required"] for name, tool in tools().items()}))
 """
+CHECK = """
+from django.conf import settings
+settings.configure(USE_I18N=False)
+from tools.checks import the_catalog_can_be_read
+print(the_catalog_can_be_read())
+"""
 
 
 @pytest.fixture
@@ -45,8 +53,12 @@ def copy(tmp_path: Path) -> Path:
 
 
 def listed(copy: Path) -> subprocess.CompletedProcess[str]:
+    return run(LIST, copy)
+
+
+def run(script: str, copy: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", LIST],
+        [sys.executable, "-c", script],
         cwd=copy,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copy)},
         capture_output=True,
@@ -61,6 +73,12 @@ def test_a_file_dropped_into_the_catalog_is_a_tool(copy: Path) -> None:
     assert json.loads(listed(copy).stdout) == before | {"echo": ["text"]}
 
 
+def test_the_example_of_the_documentation_is_a_tool(copy: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/adding-a-tool.md").read_text(), re.DOTALL)
+    (copy / "tools/catalog/count_words.py").write_text(example)
+    assert json.loads(listed(copy).stdout)["count_words"] == ["file_id"]
+
+
 def test_a_module_with_an_underscore_is_no_tool(copy: Path) -> None:
     (copy / "tools/catalog/_echo.py").write_text(NEW_TOOL.format(name="echo"))
     assert "echo" not in json.loads(listed(copy).stdout)
@@ -71,6 +89,12 @@ def test_two_tools_of_one_name_are_refused(copy: Path) -> None:
     done = listed(copy)
     assert done.returncode != 0
     assert "two tools are named render_latex" in done.stderr
+
+
+def test_the_system_check_names_the_module_that_breaks_the_catalog(copy: Path) -> None:
+    (copy / "tools/catalog/echo.py").write_text("from tools.base import no_such_thing\n")
+    assert "no_such_thing" in run(CHECK, copy).stdout
+    assert the_catalog_can_be_read() == []
 
 
 def test_a_tool_imported_by_another_module_is_not_a_second_one(copy: Path) -> None:
