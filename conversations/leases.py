@@ -39,9 +39,8 @@ def release_leases(owner: str) -> None:
     Turn.objects.filter(state=Turn.State.RUNNING, lease_owner=owner).update(lease_owner="", lease_until=Now())
 
 
-def fence(turn_id: int, owner: str, **changes: Any) -> Turn:
-    """The turn's row, locked and changed, if this process still owns it. Raises LeaseLost."""
-    note(turn_id, owner=owner, **changes)
+def owned(turn_id: int) -> Turn:
+    """The turn with all that its next step needs; call behind a `note` of the same transaction."""
     return Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
 
 

@@ -52,6 +52,7 @@ class Thread(models.Model):
     system = models.TextField(editable=False)
     tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    spoken_on = models.DateField(null=True, editable=False, help_text="The day (UTC) of the last message.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

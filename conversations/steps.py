@@ -23,7 +23,7 @@ from billing.pricing import Rates, Usage, as_json, output_within, price
 from conversations import history
 from conversations.contracts import Model, ProviderError, Reason, Request
 from conversations.errors import LeaseLost
-from conversations.leases import fence
+from conversations.leases import note, owned
 from conversations.models import Message, Turn, UserFile
 from conversations.parts import Text, ToolCall, ToolResult
 from conversations.reply import Reply, failure_of, usage_of
@@ -147,7 +147,7 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     reason = reply.done.reason if reply.done else None
     parts = reply.kept()
     failure = failure_of(reply, error, first=step.number == 0)
-    turn = fence(step.turn_id, step.owner, cost=F("cost") + cost, failure=failure)
+    note(step.turn_id, owner=step.owner, cost=F("cost") + cost, failure=failure)
     if parts:
         said: dict[str, Any] = {"step": step.number, "reason": reason or "", "cost": cost}
         said["usage"] = as_json(usage) if usage else None
@@ -160,12 +160,19 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
         return Closed(failure=failure)
     if reply.calls:
         return Closed(calls=tuple(reply.calls))
-    if reason in (Reason.LENGTH, Reason.PAUSE) and parts and not turn.stop_requested:
-        if reason == Reason.LENGTH:
-            append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
-        following = open_step(turn, step.model, continues=True)
-        return Closed(next=following, failure=turn.failure)
-    return Closed()
+    if reason not in (Reason.LENGTH, Reason.PAUSE) or not parts:
+        return Closed()
+    if reason == Reason.LENGTH:
+        append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
+    return _next(step, continues=True)
+
+
+def _next(step: Step, *, continues: bool = False) -> Closed:
+    """Open the step behind this one, unless the person wants no more. Call with the turn's row locked."""
+    turn = owned(step.turn_id)
+    if turn.stop_requested:
+        return Closed()
+    return Closed(next=open_step(turn, step.model, continues=continues), failure=turn.failure)
 
 
 @transaction.atomic
@@ -187,10 +194,7 @@ def record_result(
         ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
     else:
         lock_user(step.user_id)
-    turn = fence(step.turn_id, step.owner, cost=F("cost") + cost)
+    note(step.turn_id, owner=step.owner, cost=F("cost") + cost)
     UserFile.objects.bulk_create(files)
     append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
-    if not last or turn.stop_requested:
-        return Closed()
-    following = open_step(turn, step.model)
-    return Closed(next=following, failure=turn.failure)
+    return _next(step) if last else Closed()

@@ -73,26 +73,14 @@ def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
     return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
 
 
-def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts]]) -> int:
+def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts]]) -> None:
     """Store what a person wrote, each message by its Telegram id; they wait until a turn takes them in.
 
-    Returns how many were new: one that Telegram delivered twice is stored once.
+    One that Telegram delivered twice is stored once.
     """
-    numbers = [number for number, _ in messages]
-    known = set(
-        Message.objects.filter(chat_id=thread.chat_id, telegram_id__in=numbers).values_list(
-            "telegram_id", flat=True
-        )
-    )
-    rows = [
-        Message(
-            thread=thread, chat_id=thread.chat_id, author=author, role="user", telegram_id=number, parts=parts
-        )
-        for number, parts in messages
-        if number not in known
-    ]
+    shared = {"thread": thread, "chat_id": thread.chat_id, "author": author, "role": "user"}
+    rows = [Message(**shared, telegram_id=number, parts=parts) for number, parts in messages]
     Message.objects.bulk_create(rows, ignore_conflicts=True)
-    return len(rows)
 
 
 def waiting_messages(thread_id: int) -> list[Message]:
@@ -126,7 +114,8 @@ def _places(thread_id: int, count: int) -> int:
     """Reserve `count` places at the end of a thread and return the first; locks the thread's row."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE conversations_thread SET last_seq = last_seq + %s WHERE id = %s RETURNING last_seq",
+            "UPDATE conversations_thread SET last_seq = last_seq + %s, spoken_on = (now() AT TIME ZONE 'UTC')::date"
+            " WHERE id = %s RETURNING last_seq",
             [count, thread_id],
         )
         return int(cursor.fetchone()[0]) - count + 1

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -51,10 +50,8 @@ def claim_turn(thread: Thread, *, owner: str, models: Mapping[str, Model]) -> Cl
         return None
     user, until = _payer(waiting), lease_end()
     turn = _new_turn(thread, user, owner, models)
-    last = Message.objects.filter(thread=thread, seq__isnull=False).aggregate(last=Max("created_at"))["last"]
     take_in(turn, waiting)
-    today = waiting[-1].created_at.date()
-    if news := day_changed(last.date() if last else None, today):
+    if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
         append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
     return Claim(turn, open_step(turn, models[turn.model]), until)
 

@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ('system', models.TextField(editable=False)),
                 ('tools', models.TextField(editable=False, help_text='JSON list of the tools this thread was started with.')),
                 ('last_seq', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('spoken_on', models.DateField(editable=False, help_text='The day (UTC) of the last message.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('chat', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='threads', to='conversations.chat')),
             ],
