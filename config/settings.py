@@ -3,7 +3,6 @@
 import contextlib
 import secrets
 from decimal import Decimal
-from pathlib import Path
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
