@@ -67,9 +67,8 @@ class _Cutter:
 
     def _enough_entities(self, start: int, end: int) -> int:
         """An earlier end if Telegram would drop a link or a block of code, or looks and the part is half full."""
-        end = min(
-            end, _nth_after(self._kept, start, ENTITIES_MAX - 1, end)
-        )  # one may go on from the part before
+        # One less than Telegram takes: a link or code may go on from the part before.
+        end = min(end, _nth_after(self._kept, start, ENTITIES_MAX - 1, end))
         earlier = min(end, _nth_after(self._starts, start, ENTITIES_MAX, end))
         return earlier if self._full_enough(start, earlier) else end
 

@@ -30,7 +30,7 @@ def test_a_cut_falls_between_blocks() -> None:
 
 
 def test_code_that_fits_a_message_is_not_cut_for_a_short_beginning() -> None:
-    code = "x = 1\n" * 20
+    code = "x = 1\n" * 12 + "\n" + "y = 2\n" * 8
     assert texts(f"Like this:\n\n```py\n{code}```", 128) == ["Like this:", code.strip()]
 
 
