@@ -110,9 +110,9 @@ def person(transactional_db: None) -> User:
     ("rounds", "side_by_side", "point"),
     [
         (KILLS, 1, "anywhere"),
-        (KILLS, 1, "before_commit"),
-        (KILLS, 1, "after_commit"),
-        (KILLS // 2, 2, "anywhere"),
+        (KILLS // 2, 1, "before_commit"),
+        (KILLS // 2, 1, "after_commit"),
+        (KILLS // 4, 2, "anywhere"),
         pytest.param(SOAK_KILLS, 1, "anywhere", marks=pytest.mark.soak),
         pytest.param(SOAK_KILLS, 1, "after_commit", marks=pytest.mark.soak),
         pytest.param(SOAK_KILLS, 3, "anywhere", marks=pytest.mark.soak),
@@ -188,7 +188,7 @@ def test_an_outage_of_postgresql_under_load_loses_nothing_and_kills_no_event(
         process.stdout.readline()
         producer.start()
         time.sleep(0.5)
-        for seconds in (0.5, 3):
+        for seconds in (0.3, 1.5):
             own_postgres.stop(at_once=True)
             time.sleep(seconds)
             own_postgres.start()
