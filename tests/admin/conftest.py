@@ -6,34 +6,25 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from accounts.login import LoginForm
 from accounts.models import Staff, User
 from billing import ledger
 from billing.models import Hold, Payment, Price, StarRate
-from config.admin_site import UNFOLD
 from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 from telegram_bot.models import Update
 from tests.people import ANNA
 from tools.models import ToolCall
 
-CSP = "config.csp.ContentSecurityPolicy"
-
 
 @pytest.fixture(autouse=True)
-def _as_configured(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def _files_of_its_own(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(admin.site, "login_form", LoginForm)
-    settings.UNFOLD = UNFOLD
-    if CSP not in settings.MIDDLEWARE:
-        settings.MIDDLEWARE = [CSP, *settings.MIDDLEWARE]
 
 
 @pytest.fixture
