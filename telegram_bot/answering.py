@@ -20,10 +20,10 @@ from conversations.loop import Failed, replay, run_turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
-from telegram_bot.draft import Draft, Words
+from telegram_bot.draft import Draft
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
-from telegram_bot.outgoing import Destination, Unreachable
+from telegram_bot.outgoing import Destination, Unreachable, Words
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
 from telegram_bot.texts import say

@@ -5,31 +5,19 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-
-from aiogram.types import InlineKeyboardMarkup
 
 from conversations.contracts import TextDelta
 from conversations.loop import FileReady, StepBegan, ToolBegan, ToolEnded, TurnEvent
 from conversations.parts import File
 from telegram_bot.frames import LABEL_SECONDS, Frame, frame_of
 from telegram_bot.gate import Gate
-from telegram_bot.outgoing import Destination
+from telegram_bot.outgoing import Destination, Words
 from telegram_bot.rendering import split
 
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 FOREVER = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A sentence of our own below the answer."""
-
-    text: str
-    keyboard: InlineKeyboardMarkup | None = None
-
 
 Unit = str | File | Words  # a str is a finished piece of the model's Markdown
 

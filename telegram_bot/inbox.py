@@ -114,7 +114,8 @@ class Inbox:
             for payload in await in_db(services.unhandled)()
             if payload["update_id"] not in self._known
         ]
-        self.hand_out(pending)
+        if pending:
+            self.hand_out(pending)
         return len(pending)
 
     # Out -----------------------------------------------------------------------------------------

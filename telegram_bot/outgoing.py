@@ -48,6 +48,14 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence of our own below the answer."""
+
+    text: str
+    keyboard: InlineKeyboardMarkup | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """A chat, or one topic of it."""
 

@@ -137,9 +137,15 @@ def test_a_person_read_before_a_charge_and_saved_whole_after_it_undoes_nothing()
     ledger.hold(user.pk, key="turn:1", estimate=Decimal("0.1"), expires_in=MINUTES)
     ledger.settle("turn:1", key="turn:1:step:0", amount=Decimal("0.1"), details={})
     user.first_name = "Annabel"
-    refused(user.save)
+    user.save()
     user.refresh_from_db()
-    assert user.balance == Decimal("0.9")
+    assert (user.first_name, user.balance) == ("Annabel", Decimal("0.9"))
+
+
+def test_a_balance_that_no_operation_left_is_refused():
+    user = person_with("1")
+    user.balance = Decimal(5)
+    refused(user.save, update_fields=["balance"])
 
 
 def test_held_is_never_negative():
