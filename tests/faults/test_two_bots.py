@@ -39,7 +39,9 @@ async def test_a_bot_that_slept_past_its_lease_says_and_charges_nothing_more(sta
     await now.reach()
     first.send(signal.SIGSTOP)
     asleep = time.monotonic()
-    await books.let_leases_run_out()  # for the second bot, at its start; the first has to sleep through its own
+    await (
+        books.let_leases_run_out()
+    )  # for the second bot, at its start; the first has to sleep through its own
     second = await stage.bots.start().started()
     for person in now.people.values():
         await stage.person(person).wait_for(lambda reply, who=person: answer_to(who) in reply["text"], 60)
