@@ -154,14 +154,17 @@ class PricePage(DatedPage):
     list_display = (
         "item",
         "effective_from",
-        "input",
-        "output",
-        "cache_read",
-        "per_unit",
+        "input_usd",
+        "output_usd",
+        "cache_read_usd",
+        "per_unit_usd",
         "enabled",
-        "display_order",
         "source",
     )
+    input_usd = money_column("input")
+    output_usd = money_column("output")
+    cache_read_usd = money_column("cache_read")
+    per_unit_usd = money_column("per_unit")
     list_filter = ("enabled", "source")
     search_fields = ("item",)
     date_hierarchy = "effective_from"
@@ -195,10 +198,15 @@ class PricePage(DatedPage):
 class StarRatePage(DatedPage):
     """What a Star is worth."""
 
-    list_display = ("effective_from", "usd_per_star", "k1", "k2", "k3", "credited", "created_at")
+    list_display = ("effective_from", "star_usd", "kept", "credited", "created_at")
+    star_usd = money_column("usd_per_star", "Telegram pays for one Star")
     date_hierarchy = "effective_from"
     ordering = ("-effective_from",)
     fields = ("effective_from", "usd_per_star", "k1", "k2", "k3")
+
+    @admin.display(description="k1 + k2 + k3")
+    def kept(self, rate: StarRate) -> str:
+        return " + ".join(f"{(share * 100).normalize():f} %" for share in (rate.k1, rate.k2, rate.k3))
 
     @admin.display(description="credited for one Star")
     def credited(self, rate: StarRate) -> str:

@@ -1,14 +1,14 @@
 """The admin's front page: how the bot is, and what it earned and cost. Every number is one indexed query."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import redis
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Model, Q, Sum
 from django.db.models.functions import TruncDay
 from django.http import HttpRequest
 from django.utils import timezone
@@ -33,12 +33,13 @@ PAID = (Kind.TOP_UP, Kind.REFUND, Kind.REFUND_RETURN, Kind.CHARGEBACK)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One number, what it is, and where it leads."""
+    """One number, what it is, and the list it leads to."""
 
     title: str
     value: str
     note: str = ""
-    link: str = ""
+    of: type[Model] | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
     alarm: bool = False
 
 
@@ -48,14 +49,32 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["title"] = "Overview"
     context["groups"] = []
     if request.user.has_perm("conversations.view_turn"):
-        context["groups"].append(
-            {"title": "Now", "tiles": [*_updates(now), *_turns(), _queue(), _dead_events()]}
-        )
+        tiles = [*_updates(now), *_turns(), _queue(), _dead_events()]
+        context["groups"].append({"title": "Now", "tiles": _shown(request, tiles)})
     if request.user.has_perm("billing.view_balanceoperation"):
         spent = _spent_by_day(now)
-        context["groups"].append({"title": "Money and people", "tiles": [*_money(now, spent), _people(now)]})
+        tiles = [*_money(now, spent), _people(now)]
+        context["groups"].append({"title": "Money and people", "tiles": _shown(request, tiles)})
         context["chart"] = _chart(now, spent)
     return context
+
+
+def _shown(request: HttpRequest, tiles: Iterable[Tile]) -> list[dict[str, Any]]:
+    """Tiles for the template; no link leads where this person may not go."""
+    return [
+        {
+            "title": tile.title,
+            "value": tile.value,
+            "note": tile.note,
+            "alarm": tile.alarm,
+            "link": list_address(tile.of, **tile.filters) if tile.of and _may_see(request, tile.of) else "",
+        }
+        for tile in tiles
+    ]
+
+
+def _may_see(request: HttpRequest, model: type[Model]) -> bool:
+    return request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
 
 
 # Now ---------------------------------------------------------------------------------------------
@@ -63,15 +82,15 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _updates(now: datetime) -> list[Tile]:
     newest = Update.objects.order_by("-update_id").values_list("received_at", flat=True).first()
-    last = Tile("Last update", "none yet", link=list_address(Update))
+    last = Tile("Last update", "none yet", of=Update)
     if newest is not None:
         at = f"{newest:%Y-%m-%d %H:%M:%S} UTC"
-        last = Tile("Last update", _ago(newest, now), at, list_address(Update), now - newest > SILENT_AFTER)
+        last = Tile("Last update", _ago(newest, now), at, Update, alarm=now - newest > SILENT_AFTER)
     waiting = Update.objects.filter(handled_at__isnull=True).count()
     dead = Update.objects.filter(handled_at__gte=now - DEAD_SHOWN, error__gt="").count()
     note = f"{dead or 'none'} given up since yesterday"
-    link = list_address(Update, fate="dead" if dead else "waiting")
-    return [last, Tile("Updates waiting", str(waiting), note, link, alarm=dead > 0)]
+    fate = {"fate": "dead" if dead else "waiting"}
+    return [last, Tile("Updates waiting", str(waiting), note, Update, fate, alarm=dead > 0)]
 
 
 def _turns() -> list[Tile]:
@@ -79,8 +98,8 @@ def _turns() -> list[Tile]:
     holds = Hold.objects.filter(state=Hold.State.OPEN).aggregate(number=Count("*"), dollars=Sum("amount"))
     held = f"{dollars(holds['dollars'] or ZERO)} set aside"
     return [
-        Tile("Running turns", str(running), link=list_address(Turn, state__exact="running")),
-        Tile("Open holds", str(holds["number"]), held, list_address(Hold, state__exact="open")),
+        Tile("Running turns", str(running), "", Turn, {"state__exact": "running"}),
+        Tile("Open holds", str(holds["number"]), held, Hold, {"state__exact": "open"}),
     ]
 
 
@@ -96,7 +115,7 @@ def _queue() -> Tile:
 
 def _dead_events() -> Tile:
     dead = DeadEvent.objects.count()
-    return Tile("Dead events", str(dead), link=list_address(DeadEvent), alarm=dead > 0)
+    return Tile("Dead events", str(dead), of=DeadEvent, alarm=dead > 0)
 
 
 def _ago(moment: datetime, now: datetime) -> str:
@@ -125,10 +144,9 @@ def _spent_by_day(now: datetime) -> Mapping[date, Decimal]:
 def _money(now: datetime, spent: Mapping[date, Decimal]) -> list[Tile]:
     revenue = _paid_since(_midnight(now))
     usage = spent.get(now.date(), ZERO)
-    link = list_address(BalanceOperation)
     return [
-        Tile("Paid in today", dollars(revenue), "top-ups less refunds", link),
-        Tile("Used today", dollars(usage), "models and tools, as charged", link),
+        Tile("Paid in today", dollars(revenue), "top-ups less refunds", BalanceOperation),
+        Tile("Used today", dollars(usage), "models and tools, as charged", BalanceOperation),
     ]
 
 
@@ -146,7 +164,7 @@ def _people(now: datetime) -> Tile:
         today=Count("user", distinct=True, filter=Q(created_at__gte=_midnight(now))),
     )
     note = f"{people['week']} in 7 days"
-    return Tile("People answered today", str(people["today"]), note, list_address(User))
+    return Tile("People answered today", str(people["today"]), note, User)
 
 
 def _midnight(now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """Who may do what: Support, Finance, nobody, and what not even a superuser may."""
 
+import re
 from typing import Any
 
 import pytest
@@ -215,3 +216,12 @@ def test_finance_lifts_the_audits_block_for_a_reason(felix: Staff, anna: User) -
     anna.refresh_from_db()
     assert anna.spending_blocked_at is None
     assert "The sums agree now" in LogEntry.objects.get().change_message
+
+
+def test_the_front_page_leads_nobody_where_they_may_not_go(felix: Staff) -> None:
+    make_everything(3, "text")
+    desk = at_desk(felix)
+    body = desk.get(reverse("admin:index")).content.decode()
+    links = set(re.findall(r'href="(/admin/[^"]+)"', body)) - {reverse("admin:logout")}
+    assert f"{list_address(Hold)}?state__exact=open" in links
+    assert {link: status(desk, link) for link in links} == dict.fromkeys(links, 200)
