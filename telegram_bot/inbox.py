@@ -156,6 +156,10 @@ class Inbox:
     async def _handle(self, payload: Mapping[str, Any]) -> None:
         """Handle one update: three tries, then it is dead and the chat goes on."""
         number = payload["update_id"]
+        if kind_of(payload) not in ALLOWED_UPDATES:
+            log.warning("update.unasked", update=number, kind=kind_of(payload))
+            await self.handled([number])
+            return
         async with self._slots:
             try:
                 update = Update.model_validate(payload, context={"bot": self._bot})
