@@ -194,7 +194,15 @@ def record_result(
         ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
     else:
         lock_user(step.user_id)
-    note(step.turn_id, owner=step.owner, cost=F("cost") + cost)
-    UserFile.objects.bulk_create(files)
-    append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
+    new = _is_open(step.turn_id, result.call_id)
+    note(step.turn_id, owner=step.owner, cost=F("cost") + (cost if new else 0))
+    if new:
+        UserFile.objects.bulk_create(files)
+        append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
     return _next(step) if last else Closed()
+
+
+def _is_open(turn_id: int, call_id: str) -> bool:
+    """Does a call still wait for its result? Not when it was kept by a commit whose answer got lost."""
+    rows = rows_of(Message.objects.filter(turn_id=turn_id))
+    return any(call.id == call_id for call in history.open_calls(rows))

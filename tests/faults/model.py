@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 from tests.fakes.anthropic_script import Answer, Block, Hold, Says, Thought, Use, Words
-from tests.faults.points import BY_KEY, Point
+from tests.faults.points import Point
 
 FIRST_WORDS = "Here is the formula."
 NEVER = 3600.0
@@ -22,6 +23,7 @@ class Model:
     """A script for the stand-in. A person writes "<point> <their id>"; "again <their id>" is a second question."""
 
     def __init__(self) -> None:
+        self.points: dict[str, Point] = {}  # by the word people write
         self.asked: Counter[int] = Counter()
         self.holds: defaultdict[int, Hold] = defaultdict(Hold)
         self._arrived: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
@@ -31,7 +33,7 @@ class Model:
         await self._arrived[person].wait()
 
     def __call__(self, body: Block) -> Answer:
-        point, person, again = _question(body)
+        point, person, again = self._question(body)
         has_result = any(block["type"] == "tool_result" for block in _blocks(body["messages"][-1]))
         self.asked[person] += 1
         drawing = point is not None and point.draws
@@ -52,21 +54,24 @@ class Model:
             return Says((Words(answer), hold))
         return Says((Words(answer[:8]), hold, Words(answer[8:])))
 
+    def _question(self, body: Block) -> tuple[Point | None, int, bool]:
+        """The point, the person, and whether they have asked a second time."""
+        point, person, again = None, 0, False
+        for key, number in _questions(body):
+            person = number
+            point = self.points.get(key, point)
+            again = again or key == "again"
+        return point, person, again
 
-def _question(body: Block) -> tuple[Point | None, int, bool]:
-    """The point, the person, and whether they have asked a second time."""
-    point, person, again = None, 0, False
+
+def _questions(body: Block) -> Iterator[tuple[str, int]]:
+    """Every "<word> <number>" that the person wrote."""
     for message in body["messages"]:
-        for block in _blocks(message):
-            if message["role"] != "user" or block["type"] != "text":
-                continue
-            for line in block["text"].splitlines():
+        for block in _blocks(message) if message["role"] == "user" else ():
+            for line in block.get("text", "").splitlines():
                 key, _, number = line.partition(" ")
                 if number.isdecimal():
-                    person = int(number)
-                    point = BY_KEY.get(key, point)
-                    again = again or key == "again"
-    return point, person, again
+                    yield key, int(number)
 
 
 def _blocks(message: Block) -> list[Block]:

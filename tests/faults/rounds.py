@@ -59,6 +59,7 @@ class Round:
     def __init__(self, stage: Stage, bot: Bot, points: Sequence[Point], first_person: int) -> None:
         self.stage, self.bot = stage, bot
         self.people = {point: first_person + number for number, point in enumerate(points)}
+        stage.model.points.update({point.key: point for point in points})
         self._sent: defaultdict[int, set[int]] = defaultdict(set)
 
     async def reach(self) -> None:

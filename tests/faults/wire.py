@@ -168,7 +168,8 @@ class _Link:
         while True:
             kind, message, body = await _message(reader)
             if kind in b"QP" and STORES in body:
-                self._done |= {at for at in self._wire.points if at.startswith("stored:")}
+                told = (at for at in self._wire.points if at.startswith("stored:"))
+                self._done |= {at for at in told if at.removeprefix("stored:").encode() in body}
             if kind in b"QP" and (body == COMMIT or STORES in body) and (at := self._point(Moment.BEFORE)):
                 await self._stand_still(at)
             onward.write(message)
