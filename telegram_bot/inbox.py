@@ -20,7 +20,6 @@ from aiogram.types import Update
 from django.db import InterfaceError, OperationalError
 from pydantic import ValidationError
 
-from config.aio import in_db
 from config.patience import patiently
 from telegram_bot import services
 from telegram_bot.bursts import Bursts
@@ -87,10 +86,21 @@ class Inbox:
             if tries:
                 log.info("telegram.back")
             tries, self.last_poll = 0, time.monotonic()
-            if updates := _numbered(payloads):
-                new = await patiently(services.store_updates)(updates)
-                offset = updates[-1]["update_id"] + 1
-                self.hand_out([payload for payload in updates if payload["update_id"] in new])
+            # Ids may fall after an idle week, so the offset is forgotten as soon as it has confirmed all there is.
+            offset = await self._take(payloads) if payloads else None
+
+    async def _take(self, payloads: Sequence[Any]) -> int | None:
+        """Store what came and hand it out; returns the offset that confirms it."""
+        updates = _numbered(payloads)
+        if not updates:
+            await asyncio.sleep(AWAY_PAUSES[-1])  # it comes again at once, for as long as Telegram keeps it
+            return None
+        new = await patiently(services.store_updates)(updates)
+        if len(new) == len(updates):
+            self.hand_out(updates)
+        else:  # some were delivered again, or stored by a commit whose answer got lost
+            await self.recover()
+        return int(updates[-1]["update_id"]) + 1
 
     async def _wait_out(self, error: Exception, tries: int) -> None:
         """Say in words why nothing comes in, and pause; a connection that stays silent is made anew."""
@@ -109,13 +119,11 @@ class Inbox:
 
     async def recover(self) -> int:
         """Hand out what was stored and never finished, by this process or one that is gone."""
-        pending = [
-            payload
-            for payload in await in_db(services.unhandled)()
-            if payload["update_id"] not in self._known
-        ]
-        if pending:
-            self.hand_out(pending)
+        waiting = await patiently(services.unhandled)()
+        # Read anew: what was in hand a moment ago may have been handled since.
+        unknown = [number for number in waiting if number not in self._known]
+        pending = await patiently(services.payloads_of)(unknown) if unknown else []
+        self.hand_out(pending)
         return len(pending)
 
     # Out -----------------------------------------------------------------------------------------
@@ -216,7 +224,9 @@ def _numbered(payloads: Sequence[Any]) -> list[dict[str, Any]]:
     updates = [
         payload
         for payload in payloads
-        if isinstance(payload, dict) and isinstance(payload.get("update_id"), int)
+        if isinstance(payload, dict)
+        and isinstance(number := payload.get("update_id"), int)
+        and abs(number) < 2**63
     ]
     if len(updates) < len(payloads):
         log.error("telegram.no_updates", count=len(payloads) - len(updates))

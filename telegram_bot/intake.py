@@ -85,12 +85,12 @@ def clean(text: str) -> str:
 
 def kind_of(payload: Mapping[str, Any]) -> str:
     """The one field of an update beside its id."""
-    return next((str(key)[:40] for key in payload if key != "update_id"), "")
+    return next((clean(str(key))[:40] for key in payload if key != "update_id"), "")
 
 
 def lane_of(payload: Mapping[str, Any]) -> int | None:
     """Telegram's id of the chat an update belongs to, from whatever shape it has; None when it has none."""
-    content = payload.get(kind_of(payload))
+    content = next((value for key, value in payload.items() if key != "update_id"), None)
     if not isinstance(content, Mapping):
         return None
     for holder in (content, content.get("message")):

@@ -49,6 +49,8 @@ async def serve(roles: Roles) -> None:
     """Do everything a running bot does, until cancelled. Raises WrongToken."""
     await patiently(seed_prices)()
     await _greet_telegram(roles)
+    if updates := await roles.inbox.recover():  # before anything new comes in: nothing overtakes what waits
+        log.info("bot.recovered", updates=updates, turns=0)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))
         group.create_task(_every(RENEW_SECONDS, roles.answers.renew))

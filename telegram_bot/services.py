@@ -42,10 +42,17 @@ def store_updates(payloads: Sequence[Mapping[str, Any]]) -> set[int]:
         return {number for (number,) in cursor.fetchall()}
 
 
-def unhandled(limit: int = 1000) -> list[dict[str, Any]]:
+def unhandled() -> list[int]:
     """Updates that were stored and never finished, in the order they came."""
     rows = Update.objects.filter(handled_at__isnull=True).order_by("received_at", "update_id")
-    return [json.loads(payload) for payload in rows.values_list("payload", flat=True)[:limit]]
+    return list(rows.values_list("pk", flat=True))
+
+
+def payloads_of(update_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these updates that are still unhandled, in the order they came."""
+    rows = Update.objects.filter(pk__in=update_ids, handled_at__isnull=True)
+    rows = rows.order_by("received_at", "update_id")
+    return [json.loads(payload) for payload in rows.values_list("payload", flat=True)]
 
 
 def mark_handled(update_ids: Sequence[int]) -> None:
