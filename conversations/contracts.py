@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from billing.pricing import Usage
-from conversations.parts import File, Opaque, Parts, Text, Thinking, ToolCall
+from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall
 
 # What a request says -----------------------------------------------------------------------------
 
@@ -19,15 +19,24 @@ Role = Literal["user", "assistant", "system"]
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A file with its bytes, for a model that `reads` its kind. Filled in for one call, never stored."""
+
+    file: File
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RequestMessage:
     """One message as a provider is to send it.
 
-    ToolResult parts stand in a user message. A system message in the middle carries what changed
-    since the thread began (the date, new instructions); it is appended, never edited.
+    ToolResult parts stand in a user message. A File the model reads comes as Media; one that it does
+    not read stays a File, and its provider names it by `parts.named`. A system message in the middle
+    carries what changed since the thread began (the date, new instructions); it is appended, never edited.
     """
 
     role: Role
-    parts: Parts
+    parts: tuple[Part | Media, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from conversations.contracts import Reason, RequestMessage, Role
+from conversations.contracts import Media, Reason, RequestMessage, Role
 from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
 
 TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
@@ -84,7 +84,9 @@ def _with_results(messages: Sequence[RequestMessage]) -> tuple[RequestMessage, .
     open_calls: dict[str, ToolCall] = {}
     for message in messages:
         results = {part.call_id: part for part in message.parts if isinstance(part, ToolResult)}
-        rest: Parts = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+        rest: tuple[Part | Media, ...] = tuple(
+            part for part in message.parts if not isinstance(part, ToolResult)
+        )
         if open_calls:
             answers = tuple(results.get(call.id) or _unanswered(call) for call in open_calls.values())
             if message.role == "user":
@@ -149,5 +151,7 @@ def words_of(messages: Iterable[RequestMessage | Row]) -> Iterable[str]:
                     yield str(part.arguments)
                 case ToolResult():
                     yield part.text
+                case Media():
+                    yield str(part.file)
                 case _ if not isinstance(part, Text):
                     yield str(part)

@@ -6,12 +6,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from config.patience import patiently
+from conversations.closing import Closed, close_step, record_result
 from conversations.contracts import Event, ProviderError, Reason, TextDelta, Tool
 from conversations.events import tool_call_event
+from conversations.files import ThreadFiles
 from conversations.history import Row
+from conversations.media import with_media
 from conversations.parts import File, Text, ToolCall, ToolResult
 from conversations.reply import Reply
-from conversations.steps import Closed, Step, close_step, record_result
+from conversations.steps import Step
 from conversations.tool_runs import Ran, run_tool
 from conversations.write_behind import record
 
@@ -66,7 +69,8 @@ async def run_turn(
             reply = Reply()
             error: ProviderError | None = ProviderError("cut")  # unless the stream ends by itself
             try:
-                async with aclosing(step.model.stream(step.model, step.request)) as events:
+                request = await with_media(step.request, step.model, ThreadFiles(step.thread_id))
+                async with aclosing(step.model.stream(step.model, request)) as events:
                     async for event in events:
                         reply.add(event)
                         yield event

@@ -109,6 +109,11 @@ def _part(row: dict[str, Any]) -> Part:
     return part
 
 
-def text_of(parts: Sequence[Part]) -> str:
+def named(file: File) -> str:
+    """A file as a model is told of it that cannot read it natively: by the id its tools take."""
+    return f"[File {file.id}: {file.name}, {file.mime}, {file.size} bytes]"
+
+
+def text_of(parts: Sequence[object]) -> str:
     """The words of a message, its text parts joined as they stand."""
     return "".join(part.text for part in parts if isinstance(part, Text))

@@ -1,40 +1,31 @@
-"""One model call inside a turn: opened with a hold, closed with its message and its charge.
+"""One model call inside a turn, opened: what it may cost is held, what it reads is gathered.
 
-Every function here is one transaction, or part of its caller's. Locks are taken in one order: the
-person's row (the ledger takes it), then the turn, then the thread.
+How it ends is in closing.py. Everything here is part of its caller's transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from accounts.services import lock_user
 from billing import ledger
 from billing.errors import PriceUnknown, SpendingRefused
 from billing.prices import rates_for
-from billing.pricing import Rates, Usage, as_json, output_within, price
+from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
-from conversations.contracts import Model, ProviderError, Reason, Request
-from conversations.errors import LeaseLost
-from conversations.leases import note, owned
-from conversations.models import Message, Turn, UserFile
-from conversations.parts import Text, ToolCall, ToolResult
-from conversations.reply import Reply, failure_of, usage_of
-from conversations.threads import append, rows_of, take_in, tools_of, waiting_messages
+from conversations.contracts import Model, Request
+from conversations.models import Message, Turn
+from conversations.parts import ToolCall
+from conversations.threads import rows_of, take_in, tools_of, waiting_messages
 
 OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
 STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
 CACHE_LIVES = timedelta(minutes=5)  # the automatic cache's time to live, renewed by each reading
 HOLD_FOR = timedelta(minutes=5)  # a step that takes longer settles late, which the ledger allows
-GO_ON = "Go on exactly where you stopped. Repeat nothing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +47,6 @@ class Step:
     @property
     def hold_key(self) -> str:
         return f"turn:{self.turn_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """What follows a step: tools to run, another step, a sentence for the person, or nothing."""
-
-    calls: tuple[ToolCall, ...] = ()
-    next: Step | None = None
-    failure: str = ""
 
 
 def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | None:
@@ -122,87 +104,3 @@ def _hold(turn: Turn, estimate: Decimal) -> Decimal:
             return estimate
     left: Decimal = ledger.extend(turn.hold_key, needed=estimate, expires_in=HOLD_FOR)
     return left
-
-
-@transaction.atomic
-def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> Closed:
-    """Keep what the model said and charge for it, whole or cut short, in one commit.
-
-    Raises LeaseLost when another process has taken the turn over, and when this very step was closed
-    already (a commit whose answer got lost); nothing is written then, and recovery reads the rows.
-    """
-    usage = usage_of(step.request, reply)
-    cost = price(usage, step.rates) if usage else Decimal(0)
-    if usage:
-        details = {
-            "model": step.model.id,
-            "usage": as_json(usage),
-            "price": step.rates.price_id,
-        }
-        ledger.settle(
-            step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
-        )
-    if not cost:
-        lock_user(step.user_id)  # as the ledger would have: the person's row is the first lock of every path
-    reason = reply.done.reason if reply.done else None
-    parts = reply.kept()
-    failure = failure_of(reply, error, first=step.number == 0)
-    note(step.turn_id, owner=step.owner, cost=F("cost") + cost, failure=failure)
-    if parts:
-        said: dict[str, Any] = {"step": step.number, "reason": reason or "", "cost": cost}
-        said["usage"] = as_json(usage) if usage else None
-        said["superseded"] = failure == "refused"  # a refused exchange makes the next one refused too
-        try:
-            append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
-        except IntegrityError as error:
-            raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed") from error
-    if failure or reason is None:
-        return Closed(failure=failure)
-    if reply.calls:
-        return Closed(calls=tuple(reply.calls))
-    if reason not in (Reason.LENGTH, Reason.PAUSE) or not parts:
-        return Closed()
-    if reason == Reason.LENGTH:
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
-    return _next(step, continues=True)
-
-
-def _next(step: Step, *, continues: bool = False) -> Closed:
-    """Open the step behind this one, unless the person wants no more. Call with the turn's row locked."""
-    turn = owned(step.turn_id)
-    if turn.stop_requested:
-        return Closed()
-    return Closed(next=open_step(turn, step.model, continues=continues), failure=turn.failure)
-
-
-@transaction.atomic
-def record_result(
-    step: Step,
-    result: ToolResult,
-    *,
-    cost: Decimal,
-    details: dict[str, Any],
-    files: Sequence[UserFile],
-    last: bool,
-) -> Closed:
-    """Keep what a tool gave and charge for it; behind the last one the next step is opened.
-
-    A completed call is never run or charged again: from this commit on the answer stands.
-    """
-    if cost:
-        key = f"turn:{step.turn_id}:tool:{result.call_id}"
-        ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
-    else:
-        lock_user(step.user_id)
-    new = _is_open(step.turn_id, result.call_id)
-    note(step.turn_id, owner=step.owner, cost=F("cost") + (cost if new else 0))
-    if new:
-        UserFile.objects.bulk_create(files)
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
-    return _next(step) if last else Closed()
-
-
-def _is_open(turn_id: int, call_id: str) -> bool:
-    """Does a call still wait for its result? Not when it was kept by a commit whose answer got lost."""
-    rows = rows_of(Message.objects.filter(turn_id=turn_id))
-    return any(call.id == call_id for call in history.open_calls(rows))

@@ -122,7 +122,9 @@ class Inbox:
         waiting = await patiently(services.unhandled)()
         # Read anew: what was in hand a moment ago may have been handled since.
         unknown = [number for number in waiting if number not in self._known]
-        pending = await patiently(services.payloads_of)(unknown) if unknown else []
+        if not unknown:
+            return 0
+        pending = await patiently(services.payloads_of)(unknown)
         self.hand_out(pending)
         return len(pending)
 

@@ -4,6 +4,7 @@ The same history always becomes the same bytes, and a longer history begins with
 block is only valid while all that stood before it is unchanged.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,8 @@ from typing import Any
 
 from anthropic import types
 
-from conversations.contracts import Model, Request, RequestMessage, Role, ToolSpec
-from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall, ToolResult
+from conversations.contracts import Media, Model, Request, RequestMessage, Role, ToolSpec
+from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall, ToolResult, named
 
 VENDOR = "anthropic"
 
@@ -164,7 +165,7 @@ def _paused(message: Block) -> bool:
     return kind not in ("text", "tool_use")
 
 
-def _assistant_block(part: Part) -> Iterator[Block]:
+def _assistant_block(part: Part | Media) -> Iterator[Block]:
     """What the model said, exactly as it was returned when it was ours."""
     own = getattr(part, "luggage", {}).get(VENDOR)
     match part:
@@ -183,7 +184,7 @@ def _assistant_block(part: Part) -> Iterator[Block]:
             yield own
 
 
-def _user_block(part: Part) -> Iterator[Block]:
+def _user_block(part: Part | Media) -> Iterator[Block]:
     match part:
         case Text() if part.text.strip():
             yield _text(part.text)
@@ -195,7 +196,12 @@ def _user_block(part: Part) -> Iterator[Block]:
             }
             yield block | {"is_error": True} if part.is_error else block
         case File():
-            yield _text(f"[File {part.id}: {part.name}, {part.mime}, {part.size} bytes]")
+            yield _text(named(part))
+        case Media():  # its id first: the model may hand it to a tool
+            yield _text(named(part.file))
+            kind = "document" if part.file.mime == "application/pdf" else "image"
+            data = base64.b64encode(part.content).decode()
+            yield {"type": kind, "source": {"type": "base64", "media_type": part.file.mime, "data": data}}
 
 
 def _text(text: str) -> Block:

@@ -18,6 +18,7 @@ STREAMING_PATH = (
     "conversations/loop.py",
     "conversations/contracts.py",
     "conversations/steps.py",
+    "conversations/closing.py",
     "conversations/turns.py",
     "telegram_bot/draft.py",
 )
