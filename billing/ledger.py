@@ -8,7 +8,8 @@ Refusals are raised before the first write, so a caller may catch them and use i
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection
-from django.db.models import Exists, Q, QuerySet, Sum
+from django.db.models import Sum
 from django.db.models.functions import Now
 
 from accounts.models import User
+from billing import locks
 from billing.errors import (
     AmountUnusable,
     CapReached,
@@ -37,10 +39,15 @@ from billing.transactions import atomically
 
 AMOUNT_MAX = Decimal(
     100_000
-)  # dollars; the largest purchase of Stars is worth $65, the dearest call about $50
+)  # dollars; the dearest purchase of Stars is worth $65, the dearest call about $50
 ZERO = Decimal(0)
 UNIQUE_VIOLATION = "23505"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
+OPEN_HOLD_AND_SAVE_PERSON = """
+    WITH person AS (UPDATE accounts_user SET balance = %s, held = %s WHERE id = %s)
+    INSERT INTO billing_hold (amount, spent, overdraft, state, expires_at, key, user_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+"""
 SAVE_PERSON = "UPDATE accounts_user SET balance = %s, held = %s WHERE id = %s"
 SAVE_HOLD_AND_PERSON = """
     WITH hold AS (
@@ -63,7 +70,7 @@ def hold(user_id: int, *, key: str, estimate: Decimal, expires_in: timedelta) ->
     and opens a closed one anew. Raises SpendingRefused, or KeyMisused when the key is another person's.
     """
     _require(estimate)
-    user, clock = _person(user_id)
+    user, clock = locks.person(user_id)
     mine, others = _holds(user, key)
     if mine is not None and mine.state == Hold.State.OPEN:
         mine.expires_at = clock + expires_in
@@ -76,11 +83,7 @@ def hold(user_id: int, *, key: str, estimate: Decimal, expires_in: timedelta) ->
     if mine.amount <= 0:
         raise InsufficientFunds(balance=user.balance, held=user.held)
     user.held += mine.amount
-    if mine.pk is None:
-        _insert(mine)
-        _save(user)
-    else:
-        _save(user, mine)
+    _save(user, mine)
     return mine
 
 
@@ -93,7 +96,7 @@ def extend(hold_key: str, *, needed: Decimal, expires_in: timedelta) -> Decimal:
     that the sweeper closed meanwhile. Raises HoldClosed when the hold was released.
     """
     _require(needed)
-    user, clock = _person_of(hold_key)
+    user, clock = locks.person_of(hold_key)
     mine, others = _holds(user, hold_key)
     assert mine is not None, "the lock was found through it"
     if mine.state == Hold.State.EXPIRED:
@@ -130,11 +133,10 @@ def settle(
     if amount == 0:
         return None
     _require(amount)
-    user, _ = _person_of(hold_key)
+    user, _ = locks.person_of(hold_key)
     entry = _entry(user, key=key, kind=kind, amount=-amount, details=dict(details))
-    posted = Exists(BalanceOperation.objects.filter(key=key))
-    mine = Hold.objects.select_for_update().annotate(posted=posted).get(key=hold_key)
-    if mine.posted:
+    mine, posted = locks.hold(hold_key, operation=key)
+    if posted:
         return _first(entry)
     _post(user, entry)
     mine.spent += amount
@@ -150,10 +152,10 @@ def settle(
 def release(hold_key: str) -> None:
     """Close a turn's hold and give back what is left of it. Again, or for a hold never made: nothing."""
     try:
-        user, _ = _person_of(hold_key)
+        user, _ = locks.person_of(hold_key)
     except HoldUnknown:
         return
-    mine = Hold.objects.select_for_update().get(key=hold_key)
+    mine, _ = locks.hold(hold_key)
     if mine.state == Hold.State.OPEN:
         user.held -= mine.amount
     if mine.state in (Hold.State.OPEN, Hold.State.EXPIRED):
@@ -170,7 +172,7 @@ def expire_holds() -> int:
 
 @atomically
 def _expire_holds_of(user_id: int) -> int:
-    user, clock = _person(user_id)
+    user, clock = locks.person(user_id)
     overdue = list(user.holds.select_for_update().filter(state=Hold.State.OPEN, expires_at__lte=clock))
     for mine in overdue:
         mine.state = Hold.State.EXPIRED
@@ -198,7 +200,7 @@ def credit(
     if kind not in BalanceOperation.INCOME:
         raise AmountUnusable(f"{kind} is no income")
     _require(amount)
-    user, _ = _person(user_id)
+    user, _ = locks.person(user_id)
     entry = _entry(
         user, key=key, kind=kind, amount=amount, details=details or {}, reason=reason, actor_id=actor_id
     )
@@ -224,7 +226,7 @@ def debit(
     if kind not in BalanceOperation.DEBITS:
         raise AmountUnusable(f"{kind} is no debit")
     _require(amount)
-    user, _ = _person(user_id)
+    user, _ = locks.person(user_id)
     entry = _entry(
         user, key=key, kind=kind, amount=-amount, details=details or {}, reason=reason, actor_id=actor_id
     )
@@ -237,7 +239,7 @@ def adjust(user_id: int, *, key: str, amount: Decimal, reason: str, actor_id: in
     if not reason.strip():
         raise LedgerMisused("an adjustment needs a reason")
     _require(abs(amount))
-    user, _ = _person(user_id)
+    user, _ = locks.person(user_id)
     kind = BalanceOperation.Kind.ADJUSTMENT
     entry = _entry(user, key=key, kind=kind, amount=amount, reason=reason.strip(), actor_id=actor_id)
     return _move(user, entry)
@@ -248,7 +250,7 @@ def grant_starting_credit(user_id: int) -> BalanceOperation | None:
     """Give a new person their first dollars, once, whatever the setting becomes later."""
     if not settings.STARTING_BALANCE_USD:
         return None
-    user, _ = _person(user_id)
+    user, _ = locks.person(user_id)
     key = f"grant:start:{user_id}"
     first = BalanceOperation.objects.filter(key=key).first()
     if first is not None:
@@ -269,30 +271,10 @@ def _require(amount: Decimal) -> None:
         raise AmountUnusable(f"{amount!r} is finer than nine places")
 
 
-def _person(user_id: int) -> tuple[User, datetime]:
-    """A person's row, locked until the transaction ends, and the database's clock."""
-    return _locked(User.objects.filter(pk=user_id))
-
-
-def _person_of(hold_key: str) -> tuple[User, datetime]:
-    """The same for the person whose hold this is; the hold itself is read after, under that lock."""
-    try:
-        return _locked(User.objects.filter(holds__key=hold_key))
-    except User.DoesNotExist as error:
-        raise HoldUnknown(f"no hold {hold_key}") from error
-
-
-def _locked(rows: QuerySet[User]) -> tuple[User, datetime]:
-    columns = rows.only("balance", "held", "spending_blocked_at")
-    user = columns.select_for_update(of=("self",)).annotate(clock=Now()).get()
-    return user, user.clock
-
-
 def _holds(user: User, key: str) -> tuple[Hold | None, list[Hold]]:
     """The hold with this key, and the person's other open ones."""
-    rows = Hold.objects.filter(Q(key=key) | Q(user=user, state=Hold.State.OPEN))
     mine, others = None, []
-    for row in rows:
+    for row in locks.holds(user, key):
         if row.key != key:
             others.append(row)
         elif row.user_id != user.pk:
@@ -361,24 +343,36 @@ def _post(user: User, entry: BalanceOperation) -> None:
     _insert(entry)
 
 
-def _insert(row: BalanceOperation | Hold) -> None:
+def _insert(entry: BalanceOperation) -> None:
+    with _key_is_ours(entry.key):
+        entry.save(force_insert=True)
+
+
+@contextmanager
+def _key_is_ours(key: str) -> Iterator[None]:
     try:
-        row.save(force_insert=True)
+        yield
     except IntegrityError as error:
         # Of this person it would have been seen under the lock: another one has this key.
         if getattr(error.__cause__, "sqlstate", "") == UNIQUE_VIOLATION:
-            raise _misused(f"{row.key} is another person's") from error
+            raise _misused(f"{key} is another person's") from error
         raise
 
 
 def _save(user: User, mine: Hold | None = None) -> None:
     """Write the person's sums and, in the same round trip, the hold they changed with."""
+    sums: list[Any] = [user.balance, user.held, user.pk]
     with connection.cursor() as cursor:
         if mine is None:
-            cursor.execute(SAVE_PERSON, [user.balance, user.held, user.pk])
+            cursor.execute(SAVE_PERSON, sums)
             return
-        changes = [mine.amount, mine.spent, mine.overdraft, mine.state, mine.expires_at, mine.pk]
-        cursor.execute(SAVE_HOLD_AND_PERSON, [*changes, user.balance, user.held, user.pk])
+        changes = [mine.amount, mine.spent, mine.overdraft, mine.state, mine.expires_at]
+        if mine.pk is not None:
+            cursor.execute(SAVE_HOLD_AND_PERSON, [*changes, mine.pk, *sums])
+            return
+        with _key_is_ours(mine.key):
+            cursor.execute(OPEN_HOLD_AND_SAVE_PERSON, [*sums, *changes, mine.key, user.pk])
+        mine.pk = cursor.fetchone()[0]
 
 
 def _misused(what: str) -> KeyMisused:

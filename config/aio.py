@@ -3,16 +3,24 @@
 import asyncio
 import contextvars
 import functools
+import select
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection, connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CHECK_SECONDS = (
+    1.0  # a connection is asked whether it is alive, by a query of its own, at most once in so long
+)
+
+_checked = threading.local()
 
 
 def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -23,11 +31,14 @@ def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """
 
     def work(*args: P.args, **kwargs: P.kwargs) -> R:
-        close_old_connections()
+        if time.monotonic() - getattr(_checked, "at", 0.0) > CHECK_SECONDS or _was_hung_up():
+            close_old_connections()  # the next statement asks whether the connection is alive
+            _checked.at = time.monotonic()
         try:
             return fn(*args, **kwargs)
-        finally:
+        except BaseException:
             close_old_connections()
+            raise
 
     @functools.wraps(fn)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,6 +47,16 @@ def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
         return await loop.run_in_executor(_threads(), functools.partial(context.run, work, *args, **kwargs))
 
     return call
+
+
+def _was_hung_up() -> bool:
+    """Has the server said something on this thread's connection while nobody asked? That is its last word."""
+    driver = connection.connection
+    if driver is None or driver.closed:
+        return False
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def close_threads() -> None:

@@ -147,6 +147,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A statement that comes again is prepared: PostgreSQL reads and plans it once per connection.
+DATABASES["default"].setdefault("OPTIONS", {}).update(server_side_binding=True, prepare_threshold=2)
 DB_THREADS = env.whole("DB_THREADS", 12, least=1, most=64)
 
 REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))

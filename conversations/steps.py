@@ -49,12 +49,14 @@ class Step:
         return f"turn:{self.turn_id}"
 
 
-def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | None:
+def open_step(turn: Turn, model: Model, *, continues: bool = False, first: bool = False) -> Step | None:
     """Hold what the next model call may cost and gather what it is to read.
 
-    Waiting messages are taken in first. None means no: `turn.failure` then says why.
+    Waiting messages are taken in first, unless it is the `first` of a turn just made, which has them and
+    counts this step already. None means no: `turn.failure` then says why.
     """
-    if turn.steps:
+    number = 0 if first else turn.steps
+    if number:
         take_in(turn, waiting_messages(turn.thread_id))
     rows = rows_of(Message.objects.filter(thread_id=turn.thread_id, superseded=False))
     try:
@@ -62,7 +64,7 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | No
         prompt = _prompt(turn, rows)
         wanted = min(OUTPUT_MAX, model.output_max)
         estimate = price(replace(prompt, output=wanted), rates)
-        left = _hold(turn, estimate)
+        left = _hold(turn, number, estimate)
     except (SpendingRefused, PriceUnknown) as refusal:
         refuse(turn, getattr(refusal, "key", "no_price"))
         return None
@@ -70,8 +72,9 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False) -> Step | No
     if left < least:
         refuse(turn, "too_dear" if least > settings.TURN_CAP_USD > 0 else "used_up")
         return None
-    number, turn.steps = turn.steps, turn.steps + 1
-    turn.save(update_fields=["steps"])
+    if not first:
+        turn.steps = number + 1
+        turn.save(update_fields=["steps"])
     request = Request(
         system=turn.thread.system,
         messages=history.to_request_messages(rows),
@@ -96,9 +99,9 @@ def _prompt(turn: Turn, rows: Sequence[history.Row]) -> Usage:
     return Usage(cache_read=counted, cache_write_5m=new) if warm else Usage(cache_write_5m=counted + new)
 
 
-def _hold(turn: Turn, estimate: Decimal) -> Decimal:
+def _hold(turn: Turn, number: int, estimate: Decimal) -> Decimal:
     """Dollars that this step may spend: from what is available, and then from the overdraft if it is free."""
-    if turn.steps == 0:
+    if number == 0:
         held = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
         if held.amount >= estimate:
             return estimate

@@ -17,16 +17,53 @@ from conversations.history import Row
 from conversations.models import Chat, Message, Thread, Turn
 from conversations.parts import Parts
 
+UNCLAIMED = """
+    SELECT * FROM conversations_message AS message WHERE thread_id = %s AND seq IS NULL AND NOT EXISTS (
+        SELECT FROM conversations_turn AS turn WHERE turn.thread_id = message.thread_id AND turn.state = 'running'
+    ) ORDER BY id
+"""
+# Numbers messages on from the thread's last place, in the order of their ids.
+PLACE = """
+    WITH waiting AS (
+        SELECT id, row_number() OVER (ORDER BY id) AS number FROM unnest(%s::bigint[]) AS given (id)
+    ), thread AS (
+        UPDATE conversations_thread
+        SET last_seq = last_seq + (SELECT count(*) FROM waiting), spoken_on = (now() AT TIME ZONE 'UTC')::date
+        WHERE id = %s RETURNING last_seq - (SELECT count(*) FROM waiting) AS before
+    ) UPDATE conversations_message AS message SET seq = thread.before + waiting.number, turn_id = %s
+    FROM waiting, thread WHERE message.id = waiting.id
+"""
+
+
+def lane(
+    *, telegram_id: int, kind: str, title: str, topic: int | None, user: User, tools: Iterable[Tool]
+) -> Thread:
+    """The thread that new messages of a chat or one of its topics belong to, locked, with its chat at hand.
+
+    Call inside a transaction that already holds the person's row.
+    """
+    known = Thread.objects.select_for_update(of=("self",)).select_related("chat")
+    thread = known.filter(chat__telegram_id=telegram_id, topic=topic, is_current=True).first()
+    if thread is None:
+        chat = sync_chat(telegram_id=telegram_id, kind=kind, title=title)
+        return current_thread(chat, topic=topic, user=user, tools=tools)
+    _bring_up_to_date(thread.chat, kind, title)
+    return thread
+
 
 def sync_chat(*, telegram_id: int, kind: str, title: str) -> Chat:
     """The chat's row, made or brought up to date. A chat that speaks to us is alive."""
     chat = Chat.objects.filter(telegram_id=telegram_id).first()
     if chat is None:
         chat, _ = Chat.objects.get_or_create(telegram_id=telegram_id, defaults={"kind": kind, "title": title})
+    _bring_up_to_date(chat, kind, title)
+    return chat
+
+
+def _bring_up_to_date(chat: Chat, kind: str, title: str) -> None:
     if (chat.kind, chat.title, chat.dead_at) != (kind, title, None):
         chat.kind, chat.title, chat.dead_at = kind, title, None
         chat.save(update_fields=["kind", "title", "dead_at"])
-    return chat
 
 
 def set_chat_dead(chat_id: int) -> None:
@@ -85,40 +122,39 @@ def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts
 
 def waiting_messages(thread_id: int) -> list[Message]:
     """What people wrote in a thread and no turn has taken in, oldest first."""
-    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True)
-    return list(waiting.select_related("author").order_by("pk"))
+    return list(Message.objects.filter(thread_id=thread_id, seq__isnull=True).order_by("pk"))
+
+
+def unclaimed_messages(thread_id: int) -> list[Message]:
+    """The same, as long as no turn is running that will take them in."""
+    return list(Message.objects.raw(UNCLAIMED, [thread_id]))
 
 
 def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
-    """Give waiting messages their place behind everything said so far."""
+    """Give waiting messages their place behind everything said so far, in one statement; locks the thread's row."""
     if not waiting:
         return
-    seq = _places(turn.thread_id, len(waiting))
-    for number, message in enumerate(waiting, start=seq):
-        message.seq, message.turn = number, turn
-    if len(waiting) == 1:
-        waiting[0].save(update_fields=["seq", "turn"])
-    else:
-        Message.objects.bulk_update(waiting, ["seq", "turn"])
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE, [[message.pk for message in waiting], turn.thread_id, turn.pk])
 
 
 def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:
     """Add a message behind everything said so far."""
-    seq = _places(thread_id, 1)
+    seq = _next_place(thread_id)
     return Message.objects.create(
         turn_id=turn_id, thread_id=thread_id, chat_id=chat_id, role=role, parts=parts, seq=seq, **fields
     )
 
 
-def _places(thread_id: int, count: int) -> int:
-    """Reserve `count` places at the end of a thread and return the first; locks the thread's row."""
+def _next_place(thread_id: int) -> int:
+    """Reserve the place at the end of a thread; locks the thread's row."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE conversations_thread SET last_seq = last_seq + %s, spoken_on = (now() AT TIME ZONE 'UTC')::date"
+            "UPDATE conversations_thread SET last_seq = last_seq + 1, spoken_on = (now() AT TIME ZONE 'UTC')::date"
             " WHERE id = %s RETURNING last_seq",
-            [count, thread_id],
+            [thread_id],
         )
-        return int(cursor.fetchone()[0]) - count + 1
+        return int(cursor.fetchone()[0])
 
 
 def rows_of(messages: QuerySet[Message]) -> list[Row]:

@@ -18,7 +18,14 @@ from conversations.leases import LEASE, lease_end
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
 from conversations.steps import Step, open_step, refuse
-from conversations.threads import append, day_changed, rows_of, take_in, waiting_messages
+from conversations.threads import (
+    append,
+    day_changed,
+    rows_of,
+    take_in,
+    unclaimed_messages,
+    waiting_messages,
+)
 
 ATTEMPTS_MAX = 2  # processes that may ask the model for one turn
 TELLINGS_MAX = 6  # processes that may try to tell the person how it ended
@@ -38,22 +45,22 @@ class Claim:
     rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
 
 
-def claim_turn(thread: Thread, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
+def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, Model]) -> Claim | None:
     """Take the waiting messages of a thread into a new turn; None when there is nothing to do here.
 
-    Call inside a transaction that holds the person's row and the thread's.
+    Call inside a transaction that holds the row of `user`, who wrote last as far as the caller knows, and
+    then the thread's. While a turn is running its next step takes the messages in, or its end does.
     """
-    if Turn.objects.filter(thread=thread, state=Turn.State.RUNNING).exists():
-        return None  # its next step takes them in, or its end does
-    waiting = waiting_messages(thread.pk)
+    waiting = unclaimed_messages(thread.pk)
     if not waiting:
         return None
-    user, until = _payer(waiting), lease_end()
-    turn = _new_turn(thread, user, owner, models)
+    until = lease_end()
+    payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
+    turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
     take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
         append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
-    return Claim(turn, open_step(turn, models[turn.model]), until)
+    return Claim(turn, open_step(turn, models[turn.model], first=True), until)
 
 
 @transaction.atomic
@@ -62,9 +69,9 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
     waiting = waiting_messages(thread_id)
     if not waiting:
         return None
-    lock_user(_payer(waiting).pk)
+    user = lock_user(_payer(waiting).pk)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
-    return claim_turn(thread, owner=owner, models=models)
+    return claim_turn(thread, user=user, owner=owner, models=models)
 
 
 def threads_left_waiting() -> list[int]:
@@ -82,10 +89,10 @@ def _payer(waiting: Sequence[Message]) -> User:
     return user
 
 
-def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model]) -> Turn:
+def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
     model = user.model if user.model in models else settings.DEFAULT_MODEL
     return Turn.objects.create(
-        thread=thread, user=user, model=model, lease_owner=owner, lease_until=Now() + LEASE
+        thread=thread, user=user, model=model, steps=steps, lease_owner=owner, lease_until=Now() + LEASE
     )
 
 

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 RENEW_SECONDS = 10.0
 RECOVER_SECONDS = 30.0
+DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
 # A second try at the same question may end otherwise; for the rest a button would only disappoint.
 RETRYABLE = frozenset(
@@ -54,10 +55,12 @@ class Answers:
         self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
         self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
         self._renewing = asyncio.Lock()
+        self._doors = asyncio.Semaphore(DOORS)
 
     async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
-        claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+        async with self._doors:
+            claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
         if claim is not None:
             self.begin(claim)
 

@@ -16,6 +16,7 @@ from telegram_bot.outgoing import Destination, Words
 from telegram_bot.rendering import split
 
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
+THINKING_SECONDS = 0.15  # a model that answers sooner needs no "Thinking…" before its words
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 FOREVER = 3600.0
 
@@ -51,10 +52,10 @@ class Draft:
         self._units: deque[Unit] = deque()
         self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
         self._closing = False
-        self._dirty = live  # the first frame goes out at once: "Thinking…"
+        self._dirty = live  # the first frame is "Thinking…"
         self._shown: Frame | None = None
         self._shown_at = 0.0
-        self._next_frame = 0.0
+        self._next_frame = time.monotonic() + THINKING_SECONDS
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._send_all())
 

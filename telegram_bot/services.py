@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.services import sync_user
 from billing.ledger import grant_starting_credit
 from conversations.contracts import Model, Tool
-from conversations.threads import current_thread, receive, sync_chat
+from conversations.threads import lane, receive
 from conversations.turns import Claim, claim_turn
 from telegram_bot.intake import Inbound, kind_of, lane_of
 from telegram_bot.models import Update
@@ -96,8 +96,14 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
         return None
     if not (user.balance or user.held):  # perhaps new; the ledger knows who has had it
         grant_starting_credit(user.pk)
-    chat = sync_chat(telegram_id=first.chat_id, kind=first.chat_kind, title=first.chat_title)
-    thread = current_thread(chat, topic=first.topic, user=user, tools=desk.tools.values())
+    thread = lane(
+        telegram_id=first.chat_id,
+        kind=first.chat_kind,
+        title=first.chat_title,
+        topic=first.topic,
+        user=user,
+        tools=desk.tools.values(),
+    )
     receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
     mark_handled(update_ids)
-    return claim_turn(thread, owner=desk.owner, models=desk.models)
+    return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)

@@ -91,7 +91,10 @@ async def _note(turn: Turn, name: str, hold: Hold) -> None:
 
 
 def _asked(body: Block) -> str:
-    content = body["messages"][-1]["content"]
+    said = [
+        message for message in body["messages"] if message["role"] == "user"
+    ]  # behind it may stand a new date
+    content = said[-1]["content"]
     return str(content if isinstance(content, str) else content[-1]["text"])
 
 

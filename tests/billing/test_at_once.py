@@ -292,7 +292,9 @@ def test_a_deadlock_with_somebody_who_locks_the_other_way_round_is_survived():
 
     outcomes = all_at_once([wrong_way_round, right_way_round])
     assert not raised(outcomes)
-    assert len(attempts) == 2, "the first attempt ended in the deadlock"
+    assert len(attempts) in (2, 3), (
+        "the first attempt ended in the deadlock, on a busy machine the second too"
+    )
     user.refresh_from_db()
     assert (user.balance, user.held, user.operations.count()) == (Decimal("0.96"), Decimal("0.06"), 2)
 

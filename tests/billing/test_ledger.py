@@ -480,4 +480,4 @@ def test_each_verb_takes_at_most_four_statements():
         with CaptureQueriesContext(connection) as statements:
             verb()
         counts[name] = len(statements)
-    assert counts == {"hold": 4, "extend": 3, "settle": 4, "release": 3, "credit": 4}
+    assert counts == {"hold": 3, "extend": 3, "settle": 4, "release": 3, "credit": 4}

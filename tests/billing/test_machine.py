@@ -17,7 +17,7 @@ from tests.billing.machine import LedgerMachine, posted_twice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KEY_CHECK = "    if mine.posted:\n        return _first(entry)\n"
+KEY_CHECK = "    if posted:\n        return _first(entry)\n"
 UNIQUE_KEY = "billing_balanceoperation_key_"
 
 

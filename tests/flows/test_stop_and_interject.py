@@ -49,6 +49,7 @@ async def test_stopped_before_the_first_word_says_so_and_costs_nothing(
     claude.say(hold, Words("never"))
     await anna.send("Go")
     await hold.reached.wait()
+    await anna.wait_until(lambda: anna.draft)  # "Thinking…", with its Stop button
     await anna.stop()
     reply = await anna.wait_for(lambda message: True)
     assert reply["text"] == "Stopped."
