@@ -163,14 +163,16 @@ class _Link:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._done: set[str] = set()
+        self._storing: set[bytes] = set()  # names of prepared statements that store updates
 
     async def there(self, reader: asyncio.StreamReader, onward: asyncio.StreamWriter) -> None:
         while True:
             kind, message, body = await _message(reader)
-            if kind in b"QP" and STORES in body:
+            stores = self._stores_updates(kind, body)
+            if stores:
                 told = (at for at in self._wire.points if at.startswith("stored:"))
                 self._done |= {at for at in told if at.removeprefix("stored:").encode() in body}
-            if kind in b"QP" and (body == COMMIT or STORES in body) and (at := self._point(Moment.BEFORE)):
+            if (stores or (kind == b"Q" and body == COMMIT)) and (at := self._point(Moment.BEFORE)):
                 await self._stand_still(at)
             onward.write(message)
             await onward.drain()
@@ -192,6 +194,15 @@ class _Link:
                 self._done.clear()
             writer.write(message)
             await writer.drain()
+
+    def _stores_updates(self, kind: bytes, body: bytes) -> bool:
+        """Is this the message that carries updates into the table: a query, or the values of a prepared one?"""
+        name, _, rest = body.partition(b"\0")
+        if kind == b"P":
+            (self._storing.add if STORES in rest else self._storing.discard)(name)
+        if kind == b"B":
+            return rest.partition(b"\0")[0] in self._storing
+        return kind == b"Q" and STORES in body
 
     def _point(self, moment: Moment) -> str:
         return next((at for at in self._done if self._wire.points.get(at) == moment), "")
