@@ -257,9 +257,11 @@ class Answers:
         """Going down: let what is nearly done be done, give up the rest to whoever comes next."""
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()), timeout=seconds)
+        streams = list(self._streams.values())
         for turn in list(self._streams):
             self._let_go(turn)  # nothing more of it is sent: from here on another process may answer
         await in_db(leases.release_leases)(self._desk.owner)
         for task in list(self._tasks.values()):
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        # A step cut here finds its lease gone, and keeps nothing: whoever takes the turn up asks again.
+        await asyncio.gather(*self._tasks.values(), *streams, return_exceptions=True)
