@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 import structlog
 from aiogram import Bot
+from aiogram.types import InlineKeyboardMarkup
 
 from accounts.services import language_of, set_unreachable
 from config.aio import in_db
@@ -39,6 +40,8 @@ RETRYABLE = frozenset(
     {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
     | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price"}
 )
+# What money mends.
+PAYABLE = frozenset({"no_funds", "used_up"})
 
 
 def new_owner() -> str:
@@ -176,13 +179,20 @@ class Answers:
         """The sentence below the answer, where there is one to say."""
         language = language_of(claim.turn.user)
         if failure:
-            button = keyboards.retry(claim.turn.pk, say("retry", language)) if failure in RETRYABLE else None
-            return Words(failure_words(failure, language), button)
+            return Words(failure_words(failure, language), self._ways_on(claim.turn.pk, failure, language))
         if draft.is_empty:
             return Words(
                 say("stopped", language) if stopped or claim.turn.stop_requested else say("empty", language)
             )
         return None
+
+    @staticmethod
+    def _ways_on(turn: int, failure: str, language: str) -> InlineKeyboardMarkup | None:
+        """The buttons under a failure: to try again, and to pay when that is what is missing."""
+        if failure not in RETRYABLE:
+            return None
+        pay = say("pay_button", language) if failure in PAYABLE else ""
+        return keyboards.retry(turn, say("retry", language), pay=pay)
 
     async def _mark_unreachable(self, claim: Claim, gone: Unreachable) -> None:
         log.info("chat.unreachable", turn=claim.turn.pk, reason=str(gone))

@@ -18,8 +18,9 @@ from conversations.providers import available
 from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Bursts
+from telegram_bot.cashier import Cashier
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands
+from telegram_bot.handlers import account, chat, commands, payments
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
 from telegram_bot.outgoing import Destination, Unreachable
@@ -40,6 +41,7 @@ class Roles:
     answers: Answers
     bursts: Bursts
     inbox: Inbox
+    cashier: Cashier
 
 
 def build() -> Roles:
@@ -60,9 +62,10 @@ def build() -> Roles:
         await receive(roles, inbounds, update_ids)
 
     bursts = Bursts(hand_over)
-    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
-    dispatcher.include_routers(commands.router(), chat.router())
-    roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts))
+    cashier = Cashier(bot)
+    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, cashier=cashier)
+    dispatcher.include_routers(payments.router(), account.router(), commands.router(), chat.router())
+    roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts), cashier)
     return roles
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 from aiogram import Bot
@@ -14,9 +15,25 @@ from aiogram.exceptions import (
     TelegramNotFound,
     TelegramServerError,
 )
-from aiogram.methods import SendDocument, SendMessage, SendMessageDraft, SendPhoto, TelegramMethod
-from aiogram.types import BufferedInputFile, InlineKeyboardMarkup, LinkPreviewOptions, Message, MessageEntity
+from aiogram.methods import (
+    SendDocument,
+    SendInvoice,
+    SendMessage,
+    SendMessageDraft,
+    SendPhoto,
+    TelegramMethod,
+)
+from aiogram.types import (
+    BufferedInputFile,
+    ForceReply,
+    InlineKeyboardMarkup,
+    LabeledPrice,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+)
 
+from billing.stars import CURRENCY
 from telegram_bot.gate import Banned
 from telegram_bot.rendering import Rendered, plain, render, split
 
@@ -43,8 +60,25 @@ GONE = (
 )
 
 
+Keyboard: TypeAlias = InlineKeyboardMarkup | ForceReply
+
+
 class Unreachable(Exception):
     """Nothing can be sent there any more: blocked, deleted, kicked. No retry, no word into the void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an invoice says, in Stars."""
+
+    title: str
+    description: str
+    payload: str
+    stars: int
+
+    @property
+    def prices(self) -> list[LabeledPrice]:
+        return [LabeledPrice(label=self.title, amount=self.stars)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +121,7 @@ class Destination:
             return False
         return True
 
-    async def text(self, part: Rendered, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+    async def text(self, part: Rendered, *, keyboard: Keyboard | None = None) -> list[int]:
         """Send one message that stays; entities that Telegram will not take cost the styling, never the words."""
         try:
             return [await self._message(part.text, entities_of(part), keyboard)]
@@ -99,7 +133,7 @@ class Destination:
             log.error("message.lost", chat=self.chat_id, reason=error.message)
             return []
 
-    async def say(self, words: str, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+    async def say(self, words: str, *, keyboard: Keyboard | None = None) -> list[int]:
         """Send words of our own, in Markdown."""
         sent: list[int] = []
         parts = split(words) or (render("…"),)
@@ -123,9 +157,42 @@ class Destination:
             log.error("file.lost", chat=self.chat_id, reason=error.message)
             return []
 
-    async def _message(
-        self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
-    ) -> int:
+    async def picture(
+        self, content: bytes, words: str, *, keyboard: InlineKeyboardMarkup | None = None
+    ) -> None:
+        """Send a picture of our own with its words below; when it is no picture, the words alone."""
+        caption = render(words)
+        photo = SendPhoto(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            photo=BufferedInputFile(content, filename="picture.png"),
+            caption=caption.text,
+            caption_entities=entities_of(caption) or None,
+            parse_mode=None,
+            reply_markup=keyboard,
+        )
+        try:
+            await self._deliver(photo)
+        except TelegramBadRequest as error:
+            log.warning("photo.refused", chat=self.chat_id, reason=error.message)
+            await self.say(words, keyboard=keyboard)
+
+    async def invoice(self, bill: Bill) -> None:
+        """Send what Telegram makes a Pay button of."""
+        await self._deliver(
+            SendInvoice(
+                chat_id=self.chat_id,
+                message_thread_id=self.topic,
+                title=bill.title,
+                description=bill.description,
+                payload=bill.payload,
+                currency=CURRENCY,
+                prices=bill.prices,
+                provider_token="",
+            )
+        )
+
+    async def _message(self, text: str, entities: list[MessageEntity], keyboard: Keyboard | None) -> int:
         method = SendMessage(
             chat_id=self.chat_id,
             message_thread_id=self.topic,

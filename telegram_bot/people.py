@@ -18,7 +18,7 @@ def welcome(profile: Profile) -> Decimal:
     """The person, with their first credit if this is the first time; returns the balance in dollars."""
     user = sync_user(profile)
     grant_starting_credit(user.pk)
-    return User.objects.values_list("balance", flat=True).get(pk=user.pk)
+    return balance_of(user.pk)
 
 
 @transaction.atomic
@@ -26,6 +26,18 @@ def known(profile: Profile) -> tuple[int, str]:
     """The person's row and the language to speak."""
     user = sync_user(profile)
     return user.pk, language_of(user)
+
+
+@transaction.atomic
+def customer(profile: Profile) -> tuple[int, str]:
+    """The same for whoever comes with money: if this is the first time, with their first credit."""
+    user = sync_user(profile)
+    grant_starting_credit(user.pk)
+    return user.pk, language_of(user)
+
+
+def balance_of(user_id: int) -> Decimal:
+    return User.objects.values_list("balance", flat=True).get(pk=user_id)
 
 
 @transaction.atomic

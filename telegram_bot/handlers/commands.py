@@ -30,6 +30,12 @@ MENU = [
     MenuEntry("new", _("start a fresh conversation")),
     MenuEntry("stop", _("stop the answer")),
     MenuEntry("balance", _("see your balance")),
+    MenuEntry("pay", _("top up with Stars")),
+    MenuEntry("redeem", _("redeem a code")),
+    MenuEntry("gift", _("give somebody dollars")),
+    MenuEntry("refund", _("get Stars back")),
+    MenuEntry("paysupport", _("help with a payment")),
+    MenuEntry("terms", _("terms of payment")),
     MenuEntry("help", _("all commands")),
 ]
 
@@ -65,12 +71,6 @@ async def on_stop(message: Message, answers: Answers) -> None:
         await reply(message, "nothing_to_stop")
 
 
-async def on_balance(message: Message) -> None:
-    assert message.from_user is not None
-    balance = await in_db(people.welcome)(profile_of(message.from_user))
-    await reply(message, "balance", balance=balance)
-
-
 async def on_unknown_command(message: Message) -> None:
     await reply(message, "unknown_command")
 
@@ -100,7 +100,6 @@ def router() -> Router:
     router.message.register(on_help, Command("help"))
     router.message.register(on_new, Command("new"))
     router.message.register(on_stop, Command("stop"))
-    router.message.register(on_balance, Command("balance"))
     router.message.register(on_unknown_command, F.text.startswith("/"))
     router.callback_query.register(on_retry, RetryPress.filter())
     router.callback_query.register(on_unknown_button)

@@ -11,17 +11,16 @@ from telegram_bot.playground import utf16
 from telegram_bot.playground.entities import fixed, with_found
 from telegram_bot.playground.formatting import CAPTION_MAX
 from telegram_bot.playground.media import received
+from telegram_bot.playground.paying import Impossible, Payer
 from telegram_bot.playground.shapes import Json, Upload
 from telegram_bot.playground.state import PrivateChat, State
+
+__all__ = ["Impossible", "Person"]
 
 WAIT_SECONDS: Final = 10.0
 
 
-class Impossible(Exception):
-    """A thing a person cannot do in Telegram, such as stopping a draft that is not there."""
-
-
-class Person:
+class Person(Payer):
     """One person and their private chat with the bot."""
 
     def __init__(self, state: State, chat: PrivateChat) -> None:

@@ -12,6 +12,7 @@ from telegram_bot.playground.methods import (
     profile,
     receiving,
     rich,
+    stars,
 )
 from telegram_bot.playground.methods.registry import METHODS, Context
 
@@ -26,4 +27,5 @@ __all__ = [
     "profile",
     "receiving",
     "rich",
+    "stars",
 ]
