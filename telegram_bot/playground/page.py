@@ -193,6 +193,7 @@ class People:
             "messages": list(chat.messages.values()),
             "drafts": drafts,
             "stars": self._state.stars.wallet(chat.person.id),
+            "paid": [number for number in chat.messages if number in self._state.stars.paid],
         }
 
 

@@ -95,6 +95,7 @@ class Payer:
             payment |= {"subscription_expiration_date": until} | recurring
         self._see_payment(payment, told)
         if isinstance(of, int):
+            self._state.stars.paid.add(of)
             self._chat.publish({"type": "paid", "message_id": of})
         return charge
 

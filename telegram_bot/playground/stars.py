@@ -71,6 +71,7 @@ class Stars:
 
     wallets: dict[int, int] = field(default_factory=dict)
     invoices: dict[tuple[int, int], Invoice] = field(default_factory=dict)  # chat and message
+    paid: set[int] = field(default_factory=set)  # messages whose invoice was paid
     links: dict[str, Invoice] = field(default_factory=dict)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)

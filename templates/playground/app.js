@@ -6,6 +6,7 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { byId, drawIcons, element, icon } from "./dom.js";
 import { menu, toast } from "./overlays.js";
+import { starsLabel } from "./pay.js";
 import { People } from "./people.js";
 
 // A chat action lasts five seconds in Telegram unless it is sent again.
@@ -29,6 +30,7 @@ const chat = new Chat({
   onConnected: showConnected,
   onBlocked: showBlocked,
   onEmpty: showEmpty,
+  onWallet: showWallet,
   onReply: (message) => composer.reply(message),
   onCompose: (text) => composer.insert(`@${page.bot?.username ?? ""} ${text}`),
 });
@@ -98,8 +100,8 @@ async function control(call, words) {
   try {
     await call;
     toast(words);
-  } catch {
-    toast("The playground refused");
+  } catch (error) {
+    toast(error.message || "The playground refused");
   }
 }
 
@@ -108,6 +110,23 @@ function chatMenu() {
     page.blocked ? { label: "Unblock the bot", icon: "block", run: () => setBlocked(false) } : { label: "Block the bot", icon: "block", run: () => setBlocked(true) },
     { label: `Flood control for ${FLOOD_SECONDS} s`, icon: "bolt", run: () => control(api.flood(page.chat.id, FLOOD_SECONDS), `Every call to this chat answers 429 for ${FLOOD_SECONDS} seconds`) },
     { label: "Fail the next message", icon: "bug", run: () => control(api.failNext("sendMessage"), "The next sendMessage answers 500") },
+  ];
+}
+
+function showWallet(stars) {
+  byId("wallet").hidden = stars === undefined;
+  byId("wallet-stars").textContent = starsLabel(stars ?? 0);
+}
+
+const inWallet = (what, words, more) => control(api.wallet(page.person.id, what, more), words);
+
+function walletMenu() {
+  return [
+    { label: "Get 1,000 toy Stars", icon: "star", run: () => inWallet("fill", "1,000 toy Stars are in your wallet", { stars: 1000 }) },
+    { label: "Renew the subscription now", icon: "clock", run: () => inWallet("renew", "The subscription was renewed") },
+    { label: "Cancel the subscription", icon: "close", run: () => inWallet("canceled", "The subscription is canceled") },
+    { label: "Let the renewal fail", icon: "bug", run: () => inWallet("failed", "The renewal has failed") },
+    { label: "Charge back the last payment", icon: "alert", run: () => inWallet("charge_back", "Charged back: the bot sees it when it next reconciles") },
   ];
 }
 
@@ -162,6 +181,7 @@ drawIcons();
 showConnected(false);
 bindActions(byId("flow"), chat);
 menu(byId("more"), byId("more-menu"), chatMenu);
+menu(byId("wallet"), byId("wallet-menu"), walletMenu);
 byId("theme").addEventListener("click", () => window.toggleTheme());
 byId("unblock").addEventListener("click", () => setBlocked(false));
 window.addEventListener("popstate", fromAddress);

@@ -467,7 +467,7 @@ async def test_what_staff_ask_for_runs_at_the_next_look(starling: Roles, anna: P
 async def subscribed(person: Person) -> str:
     await person.send("/pay")
     offers = await person.wait_for(lambda message: "Telegram Stars" in message["text"])
-    await person.press(offers["message_id"], button(offers, "a month"))
+    await person.press(offers["message_id"], button(offers, "Every month"))
     offer = await person.wait_for(lambda message: "every month" in message["text"])
     outcome = await person.pay(buttons(offer)[0]["url"])
     assert outcome["ok"], outcome
