@@ -184,6 +184,7 @@ class Payment(models.Model):
                 condition=Q(state__in=("paid", "refunded", "refund_returned"), receipt_sent_at__isnull=True),
                 name="payment_receipt_due",
             ),
+            models.Index(fields=["id"], condition=Q(flagged=True), name="payment_flagged"),
         ]
         ordering = ["-id"]
 
@@ -223,6 +224,9 @@ class UnmatchedTransaction(models.Model):
             models.UniqueConstraint(
                 fields=["transaction_id", "incoming"], name="one_unmatched_row_per_transaction"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(settled_at__isnull=True), name="unmatched_not_settled")
         ]
         ordering = ["-id"]
 
