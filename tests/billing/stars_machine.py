@@ -66,9 +66,18 @@ class StarsMachine(LedgerMachine):
         self.charges_paid[charge] = (person, usd)
 
     @precondition(lambda self: getattr(self, "charges_paid", None))
-    @rule(data=st.data(), force=st.booleans(), telegram=st.sampled_from(["yes", "no", "silent"]))
-    def give_back(self, data: Any, force: bool, telegram: str) -> None:
+    @rule(
+        data=st.data(),
+        force=st.booleans(),
+        answers=st.sampled_from([["yes"], ["no"], ["no", "no"], ["no", "yes"], ["silence"]]),
+    )
+    def give_back(self, data: Any, force: bool, answers: list[str]) -> None:
+        """A refund, asked for again after each no of Telegram's."""
         charge = data.draw(st.sampled_from(list(self.charges_paid)))
+        for answer in answers:
+            self.give_back_once(charge, force, answer)
+
+    def give_back_once(self, charge: str, force: bool, telegram: str) -> None:
         person, usd = self.charges_paid[charge]
         row = Payment.objects.get(charge_id=charge)
         before = self.fresh(person)
@@ -81,7 +90,7 @@ class StarsMachine(LedgerMachine):
         assert refunds.debit(row.pk)
         number = row.refund_tries + 1
         self.book[f"refund:{charge}:{number}"] = (person, "refund", -usd)
-        if telegram == "silent":
+        if telegram == "silence":
             return
         assert refunds.claim_call(row.pk)
         assert not refunds.claim_call(row.pk), "the call is made once"
