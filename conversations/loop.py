@@ -13,6 +13,7 @@ from conversations.files import ThreadFiles
 from conversations.history import Row
 from conversations.media import with_media
 from conversations.parts import File, Text, ToolCall, ToolResult
+from conversations.repair import asked
 from conversations.reply import Reply
 from conversations.steps import Step
 from conversations.tool_runs import Ran, run_tool
@@ -70,7 +71,7 @@ async def run_turn(
             error: ProviderError | None = ProviderError("cut")  # unless the stream ends by itself
             try:
                 request = await with_media(step.request, step.model, ThreadFiles(step.thread_id))
-                async with aclosing(step.model.stream(step.model, request)) as events:
+                async with aclosing(asked(step, request)) as events:
                     async for event in events:
                         reply.add(event)
                         yield event
