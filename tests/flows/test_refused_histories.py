@@ -1,8 +1,8 @@
 """A vendor that refuses the history: the person gets the answer, or a sentence they can act on."""
 
+from config.aio import in_db
 from conversations.models import Thread
 from conversations.parts import Thinking
-from config.aio import in_db
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
