@@ -19,6 +19,7 @@ KINDS: dict[type[parts.Part], str] = {
     parts.ToolCall: "tool call",
     parts.ToolResult: "tool result",
     parts.Opaque: "vendor's own",
+    parts.Summary: "summary",
 }
 
 
@@ -55,7 +56,7 @@ def _shown(part: parts.Part) -> dict[str, Any]:
     match part:
         case parts.Text(text):
             return {"kind": kind, "text": text}
-        case parts.Thinking(text):
+        case parts.Thinking(text) | parts.Summary(text):
             return {"kind": kind, "text": text, "folded": True}
         case parts.File(id, name, mime, size):
             return {"kind": kind, "about": [id, name, mime, f"{size:,} bytes"]}

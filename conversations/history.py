@@ -16,6 +16,7 @@ from conversations.parts import (
     Opaque,
     Part,
     Parts,
+    Summary,
     Text,
     Thinking,
     ToolCall,
@@ -62,7 +63,8 @@ def to_request_messages(rows: Iterable[Row]) -> tuple[RequestMessage, ...]:
 
 def _message(role: Role, rows: Sequence[Row]) -> list[RequestMessage]:
     joined = _join_pastes([part for row in rows for part in row.parts])
-    parts = tuple(part for part in joined if not isinstance(part, Text) or part.text.strip())
+    whole = [Text(part.text) if isinstance(part, Summary) else part for part in joined]
+    parts = tuple(part for part in whole if not isinstance(part, Text) or part.text.strip())
     return [RequestMessage(role, parts)] if parts else []
 
 

@@ -16,7 +16,7 @@ from config.patience import patiently
 from conversations import leases, turns
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
-from conversations.loop import Failed, replay, run_turn
+from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
@@ -36,7 +36,7 @@ DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
 # A second try at the same question may end otherwise; for the rest a button would only disappoint.
 RETRYABLE = frozenset(
     {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
-    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price"}
+    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price", "long"}
 )
 
 
@@ -93,7 +93,7 @@ class Answers:
         turn, began = claim.turn, time.monotonic()
         draft = self._draft(claim)
         for event in replay(claim.rows):
-            draft.show(event)
+            _show(draft, event, language_of(turn.user))
         stream = asyncio.create_task(self._follow(claim, draft))
         # Ours until its end is written down, or recovery would take it up beside us.
         self._streams[turn.pk], self._until[turn.pk] = stream, claim.until
@@ -153,7 +153,7 @@ class Answers:
                 if isinstance(event, Failed):
                     failure = event.key
                 else:
-                    draft.show(event)
+                    _show(draft, event, language)
         return failure
 
     async def _outcome(self, claim: Claim, stream: "asyncio.Task[str]") -> str:
@@ -260,3 +260,16 @@ class Answers:
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+def _show(draft: Draft, event: TurnEvent, language: str) -> None:
+    """Show one event of a turn, with our own words for what the draft has none for."""
+    match event:
+        case SummingUp():
+            draft.label("summary", f"📝 {say('summing_up', language)}…")
+        case SummedUp():
+            draft.label("summary")
+            if event.cost is not None:
+                draft.aside(Words(say("summed_up", language, cost=event.cost)))
+        case _:
+            draft.show(event)

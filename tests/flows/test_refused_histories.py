@@ -91,4 +91,5 @@ async def test_a_thread_that_is_refused_twice_gets_a_sentence_and_can_go_on(
     button = sentence["reply_markup"]["inline_keyboard"][0][0]
     await anna.press(sentence["message_id"], button["callback_data"])
     await anna.wait_for(lambda message: message.get("text") == "Two")
+    await books.all_done(3)
     assert await books.mismatches() == []
