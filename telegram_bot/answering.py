@@ -23,6 +23,7 @@ from telegram_bot import keyboards, services
 from telegram_bot.draft import Draft
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
+from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable, Words
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
@@ -48,8 +49,8 @@ def new_owner() -> str:
 class Answers:
     """The turns this process owns. Its tasks are only the work; what was promised stands in the rows."""
 
-    def __init__(self, bot: Bot, gate: Gate, desk: Desk) -> None:
-        self._bot, self._gate, self._desk = bot, gate, desk
+    def __init__(self, bot: Bot, gate: Gate, desk: Desk, names: Names) -> None:
+        self._bot, self._gate, self._desk, self._names = bot, gate, desk, names
         self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
         self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
         self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
@@ -106,6 +107,8 @@ class Answers:
             stream.cancel()
             if self._streams.get(turn.pk) is stream:
                 self._let_go(turn.pk)
+        if not failure and not turn.thread.title:
+            self._names.due(turn.thread_id)
         log.info(
             "turn.ended",
             turn=turn.pk,

@@ -176,9 +176,12 @@ async def test_a_long_tool_run_is_summed_up_in_the_middle_and_what_was_written_m
     claude.say(Words("All done."))
     await anna.send("Draw x")
     await hold.reached.wait()
+    paste = "line of a paste\n" * 400
     for number in (1, 2, 3):
         await anna.send(f"And {number}")
-    await books.eventually(lambda: _written(4), "all messages stored")
+    await anna.send(paste[:4096])  # as a client cuts it
+    await anna.send(paste[4096:])
+    await books.eventually(lambda: _written(6), "all messages stored")
     hold.until.set()
     await anna.wait_for(lambda message: message.get("text") == "All done.")
     (turn,) = await books.all_done()
@@ -186,7 +189,8 @@ async def test_a_long_tool_run_is_summed_up_in_the_middle_and_what_was_written_m
     words = "\n".join(block["text"] for message in last for block in message["content"])
     assert "The person wanted x and has it." in words
     assert "I draw." in words
-    assert words.index("</said>") < words.index("Draw x\n") < words.index("And 1\nAnd 2\nAnd 3")
+    assert words.index("</said>") < words.index("Draw x\n") < words.index("And 1\nAnd 2\nAnd 3\n")
+    assert paste.strip() in words
     assert turn.cost == sum(await books.charges_of(ANNA))
     assert await books.mismatches() == []
 
