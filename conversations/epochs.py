@@ -47,9 +47,10 @@ def need_of(rows: Sequence[history.Row], model: Model, *, head: tuple[str, str])
     if not answered or history.open_calls(rows) or history.is_cut_short(rows):
         return Need.NONE
     counted, _, new = history.prompt_of(rows, *head)
-    if counted + new + _answer_room(model) > model.window or _media_bytes(rows, model) > MEDIA_BYTES_MAX:
+    if counted + new + _answer_room(model) > model.window:
         return Need.MUST
-    return Need.DUE if counted + new > tokens_max(model) else Need.NONE
+    long = counted + new > tokens_max(model) or _media_bytes(rows, model) > MEDIA_BYTES_MAX
+    return Need.DUE if long else Need.NONE
 
 
 def tokens_max(model: Model) -> int:
@@ -69,7 +70,7 @@ def _media_bytes(rows: Sequence[history.Row], model: Model) -> int:
 
 
 def can_be_summed_up(turn_id: int, thread_id: int) -> bool:
-    """After a vendor said that the window is full: is there more than this turn's own summary to sum up?"""
+    """When a vendor does not take the thread: is there more to sum up than this turn's own summary?"""
     thread = Thread.objects.get(pk=thread_id)
     said = said_in(thread)
     begun_now = said.filter(seq=thread.epoch_begins, turn_id=turn_id, role="user").exists()

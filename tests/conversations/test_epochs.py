@@ -81,7 +81,7 @@ def test_pictures_that_fit_into_no_request_any_more_are_left_behind(model: Model
     heavy = replace(PICTURE, size=MEDIA_BYTES_MAX)
     assert need_of([said(heavy), answered("A sky."), said("And?")], model, head=HEAD) is Need.NONE
     rows = [said(heavy), answered("A sky."), said(PICTURE)]
-    assert need_of(rows, model, head=HEAD) is Need.MUST
+    assert need_of(rows, model, head=HEAD) is Need.DUE
     blind = replace(model, reads=frozenset())
     assert need_of(rows, blind, head=HEAD) is Need.NONE
 

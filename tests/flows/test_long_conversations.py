@@ -263,6 +263,7 @@ async def test_stop_during_a_summary_leaves_the_old_epoch_and_charges_what_was_u
     claude.say(Words("The beginning of a"), hold)
     await anna.send("Question 2")
     await hold.reached.wait()
+    await anna.wait_until(lambda: anna.draft if anna.draft and "Summing up" in anna.draft["text"] else None)
     await anna.stop()
     await anna.wait_for(lambda message: message.get("text") == "Stopped.")
     await books.all_done(2)

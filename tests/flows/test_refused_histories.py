@@ -75,7 +75,7 @@ async def test_a_refusal_nobody_understands_is_answered_in_plain_words(
     assert said == [["First"], ["One"], ["Second"]]
 
 
-async def test_a_thread_that_is_refused_twice_gets_a_sentence_and_can_go_on(
+async def test_a_thread_that_is_refused_twice_gets_a_sentence_and_goes_on_in_a_new_epoch(
     starling: Roles, claude: AnthropicStandIn, anna: Person
 ):
     claude.say(Thought("Hm."), Words("One"))
@@ -87,9 +87,13 @@ async def test_a_thread_that_is_refused_twice_gets_a_sentence_and_can_go_on(
     sentence = await anna.wait_for(lambda message: "reply_markup" in message)
     assert "/new" in sentence["text"]
     assert len(claude.requests) == 3
+    claude.say(Words("One was asked."))
     claude.say(Words("Two"))
     button = sentence["reply_markup"]["inline_keyboard"][0][0]
     await anna.press(sentence["message_id"], button["callback_data"])
     await anna.wait_for(lambda message: message.get("text") == "Two")
     await books.all_done(3)
+    (message,) = claude.requests[-1].body["messages"]
+    assert "One was asked." in message["content"][0]["text"]
+    assert message["content"][1]["text"] == "Second"
     assert await books.mismatches() == []
