@@ -276,6 +276,25 @@ async def test_stop_during_a_summary_leaves_the_old_epoch_and_charges_what_was_u
     assert await books.mismatches() == []
 
 
+async def test_stop_behind_a_summary_and_before_a_word_says_so(
+    starling: Roles, claude: AnthropicStandIn, anna: Person, low: None
+):
+    claude.script = Counting(filler=3000)
+    await ask(anna, 1)
+    await books.all_done(1)
+    hold = Hold()
+    claude.say(Words(SUMMARY))
+    claude.say(hold, Words("never"))
+    await anna.send("Question 2")
+    await hold.reached.wait()
+    await anna.wait_for(lambda message: "summed up" in message.get("text", ""))
+    await anna.stop()
+    await anna.wait_for(lambda message: message.get("text") == "Stopped.")
+    await books.all_done(2)
+    assert len(await openers()) == 1
+    assert await books.mismatches() == []
+
+
 async def test_who_cannot_pay_for_a_full_window_reads_what_they_can_do(
     starling: Roles, claude: AnthropicStandIn, anna: Person, settings
 ):

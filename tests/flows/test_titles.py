@@ -106,6 +106,25 @@ async def test_a_title_keeps_nobody_waiting(starling: Roles, claude: AnthropicSt
     assert await eventually(titles_given, "a title") == ["Two questions"]
 
 
+async def test_a_name_that_the_thread_got_meanwhile_stays_and_nothing_is_charged(
+    starling: Roles, claude: AnthropicStandIn, anna: Person
+):
+    hold = Hold()
+    claude.script = Naming(Says((hold, Words("A late title"))))
+    await talk(anna, "One")
+    await hold.reached.wait()
+    await in_db(Thread.objects.update)(title="My own")
+    hold.until.set()
+    await claude.requests[-1].ended.wait()
+    await eventually(lambda: _nobody_is_at_it(starling), "the end of the try")
+    assert await titles_given() == ["My own"]
+    assert await charge() is None
+
+
+async def _nobody_is_at_it(starling: Roles) -> bool:
+    return not starling.names._tasks
+
+
 async def test_a_russian_conversation_is_named_in_russian(
     starling: Roles, claude: AnthropicStandIn, boris: Person
 ):
