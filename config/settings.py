@@ -224,6 +224,11 @@ if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
         f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
     )
 
+# The least leaves room for a summary itself; the most is a window no model exceeds.
+COMPACT_AT_TOKENS = env.whole("COMPACT_AT_TOKENS", 150_000, least=1_000, most=10_000_000)
+
+TITLES = env.flag("TITLES", default=True)
+
 # Money: US dollars -----------------------------------------------------------------------------------
 
 STARTING_BALANCE_USD: Decimal = env.dollars("STARTING_BALANCE_USD", "1.00")

@@ -16,6 +16,7 @@ from billing import ledger
 from billing.pricing import as_json, price
 from conversations import history
 from conversations.contracts import ProviderError, Reason
+from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost
 from conversations.leases import note, owned
 from conversations.models import Message, UserFile
@@ -34,6 +35,7 @@ class Closed:
     calls: tuple[ToolCall, ...] = ()
     next: Step | None = None
     failure: str = ""
+    summed_up: Decimal | None = None  # dollars: what it cost to begin a new epoch
 
 
 @transaction.atomic
@@ -51,14 +53,14 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
             "usage": as_json(usage),
             "price": step.rates.price_id,
         }
-        ledger.settle(
-            step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
-        )
+        ledger.settle(step.hold_key, key=step.key, amount=cost, details=details)
     if not cost:
         lock_user(step.user_id)  # as the ledger would have: the person's row is the first lock of every path
     reason = reply.done.reason if reply.done else None
     parts = reply.kept()
     failure = failure_of(reply, error, first=step.number == 0)
+    full = failure == "context" and can_be_summed_up(step.turn_id, step.thread_id)
+    failure = "" if full else failure
     note(step.turn_id, owner=step.owner, cost=F("cost") + cost, failure=failure)
     if parts:
         said: dict[str, Any] = {"step": step.number, "reason": reason or "", "cost": cost}
@@ -68,6 +70,8 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
             append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
         except IntegrityError as error:
             raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed") from error
+    if full:
+        return _next(step, continues=bool(parts), need=Need.MUST)
     if failure or reason is None:
         return Closed(failure=failure)
     if reply.calls:
@@ -79,12 +83,13 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     return _next(step, continues=True)
 
 
-def _next(step: Step, *, continues: bool = False) -> Closed:
+def _next(step: Step, *, continues: bool = False, need: Need | None = None) -> Closed:
     """Open the step behind this one, unless the person wants no more. Call with the turn's row locked."""
     turn = owned(step.turn_id)
     if turn.stop_requested:
         return Closed()
-    return Closed(next=open_step(turn, step.model, continues=continues), failure=turn.failure)
+    opened = open_step(turn, step.model, continues=continues, need=need)
+    return Closed(next=opened, failure=turn.failure)
 
 
 @transaction.atomic

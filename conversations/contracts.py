@@ -57,6 +57,7 @@ class Request:
     tools: tuple[ToolSpec, ...]
     output_max: int  # tokens, thinking included
     may_call: bool = True  # False: the tools stay listed, so the prefix stands, but none may be called
+    purpose: Literal["answer", "summary", "title"] = "answer"  # the others are asked once
 
 
 # What a provider yields --------------------------------------------------------------------------

@@ -4,14 +4,26 @@ The same rows always give the same messages: a request for a thread begins with 
 one before. So nothing here looks at a clock, a setting or anything but the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from conversations.contracts import Media, Reason, RequestMessage, Role
-from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
+from conversations.parts import (
+    File,
+    Opaque,
+    Part,
+    Parts,
+    Summary,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    named,
+    text_of,
+)
 
 TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
 BYTES_PER_TOKEN = 3  # on the safe side: English has 4 and more, Russian 5, Chinese 3
@@ -50,7 +62,9 @@ def to_request_messages(rows: Iterable[Row]) -> tuple[RequestMessage, ...]:
 
 
 def _message(role: Role, rows: Sequence[Row]) -> list[RequestMessage]:
-    parts = _join_pastes([part for row in rows for part in row.parts])
+    joined = _join_pastes([part for row in rows for part in row.parts])
+    whole = [Text(part.text) if isinstance(part, Summary) else part for part in joined]
+    parts = tuple(part for part in whole if not isinstance(part, Text) or part.text.strip())
     return [RequestMessage(role, parts)] if parts else []
 
 
@@ -103,6 +117,52 @@ def _with_results(messages: Sequence[RequestMessage]) -> tuple[RequestMessage, .
 
 def _unanswered(call: ToolCall) -> ToolResult:
     return ToolResult(call.id, call.name, NO_RESULT, is_error=True)
+
+
+# What a vendor takes when it has refused the history as it stands ---------------------------------
+
+
+def without_thinking(messages: Iterable[RequestMessage]) -> tuple[RequestMessage, ...]:
+    """The same conversation with no thought of any model in it: all of them may be dropped, never some."""
+    return _each(messages, lambda part: None if is_thinking(part) else part)
+
+
+def plain(messages: Iterable[RequestMessage]) -> tuple[RequestMessage, ...]:
+    """The same conversation in words, calls and results alone: nothing in it that only one vendor made."""
+    return _each(messages, _plain)
+
+
+def is_thinking(part: Part | Media) -> bool:
+    """Is this a thought, open or sealed?"""
+    if isinstance(part, Opaque):
+        return any("thinking" in str(block.get("type", "")) for block in part.luggage.values())
+    return isinstance(part, Thinking)
+
+
+def _each(
+    messages: Iterable[RequestMessage], change: Callable[[Part | Media], Part | Media | None]
+) -> tuple[RequestMessage, ...]:
+    changed = [
+        replace(message, parts=tuple(part for part in map(change, message.parts) if part is not None))
+        for message in messages
+    ]
+    return tuple(message for message in changed if message.parts)
+
+
+def _plain(part: Part | Media) -> Part | Media | None:
+    match part:
+        case Text():
+            return Text(part.text)
+        case ToolCall():
+            return ToolCall(part.id, part.name, part.arguments)
+        case Media():
+            return Text(named(part.file))
+        case File():
+            return Text(named(part))
+        case ToolResult():
+            return part
+        case _:
+            return None
 
 
 def open_calls(rows: Sequence[Row]) -> list[ToolCall]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from conversations.errors import LeaseLost
-from conversations.models import Turn
+from conversations.models import Message, Turn
 
 LEASE = timedelta(
     seconds=25
@@ -24,6 +24,14 @@ def overdue_turns() -> list[int]:
     """Turns whose process is gone, oldest first."""
     overdue = Turn.objects.filter(state=Turn.State.RUNNING, lease_until__lt=Now())
     return list(overdue.order_by("pk").values_list("pk", flat=True))
+
+
+def threads_left_waiting() -> list[int]:
+    """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
+    left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
+    running = Turn.objects.filter(state=Turn.State.RUNNING)
+    left = left.exclude(thread__in=running.values("thread"))
+    return list(left.order_by("thread").values_list("thread", flat=True).distinct())
 
 
 def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:

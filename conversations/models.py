@@ -40,7 +40,8 @@ class Thread(models.Model):
     """One conversation in one Telegram topic, or in a chat's plain lane (`topic` is null).
 
     `system` and `tools` are frozen when the thread starts: a signed thinking block is valid only
-    while everything before it keeps its bytes.
+    while everything before it keeps its bytes. When the conversation has grown too long it is summed up:
+    a new epoch begins, with a fresh `system` and `tools`, and what was said before is no longer said.
     """
 
     chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="threads")
@@ -49,9 +50,20 @@ class Thread(models.Model):
     )
     is_current = models.BooleanField(default=True, help_text="New messages of its lane come here.")
     title = models.CharField(max_length=128, blank=True)
+    title_tries = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="How often a model was asked for a title."
+    )
+    title_asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When last; for a while nobody else asks."
+    )
     system = models.TextField(editable=False)
     tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    epoch_begins = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+        help_text="Place of the summary the present epoch begins with; messages before it are no longer said.",
+    )
     spoken_on = models.DateField(null=True, editable=False, help_text="The day (UTC) of the last message.")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -67,7 +67,15 @@ class Opaque:
     luggage: Luggage
 
 
-Part = Text | Thinking | File | ToolCall | ToolResult | Opaque
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands for everything said before it: the opening of a new epoch, as the model reads it."""
+
+    text: str
+    cost: str  # dollars, exact, as the person was told
+
+
+Part = Text | Thinking | File | ToolCall | ToolResult | Opaque | Summary
 Parts = tuple[Part, ...]
 
 _KINDS: dict[str, type[Any]] = {
@@ -77,6 +85,7 @@ _KINDS: dict[str, type[Any]] = {
     "tool_call": ToolCall,
     "tool_result": ToolResult,
     "opaque": Opaque,
+    "summary": Summary,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

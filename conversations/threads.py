@@ -98,15 +98,19 @@ def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[T
 
 
 def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
+    system, specs = head_of(user, tools, began=timezone.now().date())
+    return Thread(chat=chat, topic=topic, system=system, tools=specs)
+
+
+def head_of(user: User, tools: Iterable[Tool], *, began: date) -> tuple[str, str]:
+    """What stands before the messages of an epoch: the system prompt, and the tools as JSON."""
     specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
-    system = render_to_string(
-        "prompts/system.md", {"today": timezone.now().date(), "instructions": user.instructions}
-    )
-    return Thread(chat=chat, topic=topic, system=system.strip(), tools=json.dumps(specs, ensure_ascii=False))
+    system = render_to_string("prompts/system.md", {"today": began, "instructions": user.instructions})
+    return system.strip(), json.dumps(specs, ensure_ascii=False)
 
 
 def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
-    """The tools as they were written down when the thread began."""
+    """The tools as they were written down when the thread's epoch began."""
     return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
 
 
@@ -155,6 +159,11 @@ def _next_place(thread_id: int) -> int:
             [thread_id],
         )
         return int(cursor.fetchone()[0])
+
+
+def said_in(thread: Thread) -> QuerySet[Message]:
+    """What a model is told of a thread: the messages of its present epoch."""
+    return Message.objects.filter(thread_id=thread.pk, superseded=False, seq__gte=thread.epoch_begins)
 
 
 def rows_of(messages: QuerySet[Message]) -> list[Row]:

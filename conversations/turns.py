@@ -13,6 +13,7 @@ from accounts.services import lock_user
 from billing import ledger
 from conversations import history
 from conversations.contracts import Model, Reason
+from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost, NotARetry
 from conversations.leases import LEASE, lease_end
 from conversations.models import Message, Thread, Turn
@@ -72,14 +73,6 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
     user = lock_user(_payer(waiting).pk)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
     return claim_turn(thread, user=user, owner=owner, models=models)
-
-
-def threads_left_waiting() -> list[int]:
-    """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
-    left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
-    running = Turn.objects.filter(state=Turn.State.RUNNING)
-    left = left.exclude(thread__in=running.values("thread"))
-    return list(left.order_by("thread").values_list("thread", flat=True).distinct())
 
 
 def _payer(waiting: Sequence[Message]) -> User:
@@ -196,4 +189,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     until = lease_end()
     turn = _new_turn(thread, old.user, owner, models)
     take_in(turn, waiting_messages(thread.pk))
-    return Claim(turn, open_step(turn, models[turn.model]), until)
+    # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
+    refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)
+    need = Need.MUST if refused else None
+    return Claim(turn, open_step(turn, models[turn.model], need=need), until)

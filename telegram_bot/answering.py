@@ -16,13 +16,14 @@ from config.patience import patiently
 from conversations import leases, turns
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
-from conversations.loop import Failed, replay, run_turn
+from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
 from telegram_bot.draft import Draft
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
+from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable, Words
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
@@ -37,7 +38,7 @@ DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
 # A second try at the same question may end otherwise; for the rest a button would only disappoint.
 RETRYABLE = frozenset(
     {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
-    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price"}
+    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price", "long"}
 )
 
 
@@ -49,8 +50,8 @@ def new_owner() -> str:
 class Answers:
     """The turns this process owns. Its tasks are only the work; what was promised stands in the rows."""
 
-    def __init__(self, bot: Bot, gate: Gate, desk: Desk) -> None:
-        self._bot, self._gate, self._desk = bot, gate, desk
+    def __init__(self, bot: Bot, gate: Gate, desk: Desk, names: Names) -> None:
+        self._bot, self._gate, self._desk, self._names = bot, gate, desk, names
         self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
         self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
         self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
@@ -96,7 +97,7 @@ class Answers:
         turn, began = claim.turn, time.monotonic()
         draft = self._draft(claim)
         for event in replay(claim.rows):
-            draft.show(event)
+            _show(draft, event, language_of(turn.user))
         stream = asyncio.create_task(self._follow(claim, draft))
         # Ours until its end is written down, or recovery would take it up beside us.
         self._streams[turn.pk], self._until[turn.pk] = stream, claim.until
@@ -109,6 +110,8 @@ class Answers:
             stream.cancel()
             if self._streams.get(turn.pk) is stream:
                 self._let_go(turn.pk)
+        if not failure and not turn.thread.title:
+            self._names.due(turn.thread_id)
         log.info(
             "turn.ended",
             turn=turn.pk,
@@ -156,7 +159,7 @@ class Answers:
                 if isinstance(event, Failed):
                     failure = event.key
                 else:
-                    draft.show(event)
+                    _show(draft, event, language)
         return failure
 
     async def _outcome(self, claim: Claim, stream: "asyncio.Task[str]") -> str:
@@ -223,7 +226,7 @@ class Answers:
                 log.info("turn.taken_up", turn=turn, attempt=claim.turn.attempts)
                 self.begin(claim)
                 taken += 1
-        for thread in await in_db(turns.threads_left_waiting)():
+        for thread in await in_db(leases.threads_left_waiting)():
             claim = await in_db(turns.claim_next)(thread, owner=self._desk.owner, models=self._desk.models)
             if claim is not None:
                 self.begin(claim)
@@ -265,3 +268,16 @@ class Answers:
             task.cancel()
         # A step cut here finds its lease gone, and keeps nothing: whoever takes the turn up asks again.
         await asyncio.gather(*self._tasks.values(), *streams, return_exceptions=True)
+
+
+def _show(draft: Draft, event: TurnEvent, language: str) -> None:
+    """Show one event of a turn, with our own words for what the draft has none for."""
+    match event:
+        case SummingUp():
+            draft.label("summary", f"📝 {say('summing_up', language)}…")
+        case SummedUp():
+            draft.label("summary")
+            if event.cost is not None:
+                draft.aside(Words(say("summed_up", language, cost=event.cost)))
+        case _:
+            draft.show(event)

@@ -22,6 +22,7 @@ from telegram_bot.gate import Gate
 from telegram_bot.handlers import chat, commands
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
+from telegram_bot.naming import Names, tell_nobody
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
 from telegram_bot.texts import say
@@ -38,6 +39,7 @@ class Roles:
     gate: Gate
     desk: Desk
     answers: Answers
+    names: Names
     bursts: Bursts
     inbox: Inbox
 
@@ -54,7 +56,8 @@ def build() -> Roles:
         raise ImproperlyConfigured(
             f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}; it must be one of: {known}."
         )
-    answers = Answers(bot, gate, desk)
+    names = Names(told=tell_nobody)
+    answers = Answers(bot, gate, desk, names)
 
     async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         await receive(roles, inbounds, update_ids)
@@ -62,7 +65,7 @@ def build() -> Roles:
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
     dispatcher.include_routers(commands.router(), chat.router())
-    roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts))
+    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 
 

@@ -28,8 +28,7 @@ class Draft:
 
     `sent` lists what an earlier process has delivered: the same messages come in the same order again
     and are passed over. `keep` stores the list after each delivery but the last, which the turn's end stores.
-    `ours` is asked before anything is sent: it raises LeaseLost when another process answers.
-    """
+    `ours` is asked before anything is sent: it raises LeaseLost when another process answers."""
 
     def __init__(
         self,
@@ -46,16 +45,14 @@ class Draft:
         self._to, self._gate, self._number, self._live = to, gate, number, live
         self._read, self._keep, self._ours = read, keep, ours
         self.sent = list(sent)
-        self._passed = 0  # units met so far, delivered or not
+        self._passed = self._asides = 0  # messages met so far, delivered or not; of them, those of our own
         self._source = ""  # the open end of the answer, still growing
         self._gap = False  # a new step's first words stand in a paragraph of their own
         self._units: deque[Unit] = deque()
         self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
-        self._closing = False
-        self._dirty = live  # the first frame is "Thinking…"
+        self._closing, self._dirty = False, live
         self._shown: Frame | None = None
-        self._shown_at = 0.0
-        self._next_frame = time.monotonic() + THINKING_SECONDS
+        self._shown_at, self._next_frame = 0.0, time.monotonic() + THINKING_SECONDS
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._send_all())
 
@@ -70,30 +67,35 @@ class Draft:
                 self._grow(event.text)
             case StepBegan():
                 self._gap = bool(self._source) and not event.continues
+                self._touch()
             case ToolBegan():
-                self._tools[event.call_id] = (f"{event.tool.icon} {event.tool.label}…", time.monotonic())
-                self._touch()
+                self.label(event.call_id, f"{event.tool.icon} {event.tool.label}…")
             case ToolEnded():
-                self._tools.pop(event.call_id, None)
-                self._touch()
+                self.label(event.call_id)
             case FileReady():
-                self._close_source()
-                self._units.append(event.file)
-                self._wake.set()
+                self._put(event.file)
 
     @property
     def is_empty(self) -> bool:
         """Has the person got nothing of this turn, and is nothing on its way?"""
-        return not (self._passed or self._units or self._source.strip())
+        return self._passed + len(self._units) == self._asides and not self._source.strip()
+
+    def label(self, key: str, words: str = "") -> None:
+        """Show below the answer what is being done; without words: it is over."""
+        self._tools.pop(key, None)
+        self._tools |= {key: (words, time.monotonic())} if words else {}
+        self._touch()
+
+    def aside(self, words: Words) -> None:
+        """Send a sentence of our own behind the words so far; the answer goes on below it."""
+        self._asides += 1
+        self._put(words)
 
     async def finish(self, words: Words | None = None) -> list[list[int]]:
         """Send what is left, and a last sentence if there is one; returns all message ids by unit."""
         self._tools.clear()
-        self._close_source()
-        if words is not None:
-            self._units.append(words)
         self._closing = True
-        self._wake.set()
+        self._put(words)
         await self._task
         return self.sent
 
@@ -113,10 +115,14 @@ class Draft:
         self._source += text
         self._touch()
 
-    def _close_source(self) -> None:
+    def _put(self, unit: Unit | None) -> None:
+        """Whatever was said so far is to be sent, and then this."""
         if self._source.strip():
             self._units.append(self._source)
         self._source, self._gap = "", False
+        if unit is not None:
+            self._units.append(unit)
+        self._wake.set()
 
     def _touch(self) -> None:
         if not self._dirty:  # woken once a frame, not once a token

@@ -85,6 +85,7 @@ async def _recover(roles: Roles) -> None:
     """Hand out and take up what a crash left behind."""
     updates = await roles.inbox.recover()
     turns = await roles.answers.recover()
+    await roles.names.recover()
     if updates or turns:
         log.info("bot.recovered", updates=updates, turns=turns)
 
@@ -113,3 +114,4 @@ async def wind_down(roles: Roles) -> None:
     await roles.inbox.drain(GRACE_SECONDS / 4)
     await roles.bursts.settle_all()
     await roles.answers.drain(GRACE_SECONDS / 2)
+    await roles.names.end()

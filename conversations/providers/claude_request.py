@@ -101,10 +101,13 @@ def body_of(model: Model, request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model.id,
         "max_tokens": max(1, min(request.output_max, model.output_max)),
-        "cache_control": CACHE,
         "thinking": THINKING,
         "messages": _messages(request.messages),
     }
+    if request.purpose == "answer":  # what is asked once is read by nobody again
+        body["cache_control"] = CACHE
+    if request.purpose == "title":
+        body["output_config"] = {"effort": "low"}
     if request.system.strip():
         body["system"] = whole(request.system)
     if request.tools and model.tools:

@@ -88,6 +88,8 @@ async def _pace(word: str) -> int:
 def _saying(request: Request) -> Saying:
     """What to say next: an answer, what follows a tool's result, or the rest of an answer cut short."""
     messages = [message for message in request.messages if message.role != "system"]
+    if request.purpose != "answer":
+        return demo_words.about(request.purpose, [text_of([part]) for part in messages[-1].parts])
     rest = _rest(messages, request)
     return rest or _scripted(messages, request)
 
