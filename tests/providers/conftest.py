@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from tests.fakes.anthropic import AnthropicStandIn
 from tests.providers.harness import Harness
 from tests.providers.harness_claude import pointed_at
 
-NAMES = [module.__name__.rpartition(".")[2] for module in modules()]
+HERE = Path(__file__).parent
+PROVIDERS = {module.__name__.rpartition(".")[2] for module in modules()}
+# And the second wires: a provider may have a harness for each.
+NAMES = sorted(PROVIDERS | {path.stem.removeprefix("harness_") for path in HERE.glob("harness_*.py")})
 
 
 def harness_of(name: str) -> type[Harness]:
