@@ -224,9 +224,13 @@ OPENAI_BASE_URL = env.address("OPENAI_BASE_URL", "https://api.openai.com/v1", sc
 OPENAI_MODELS = env.served_models("OPENAI_MODELS")
 # Another address than OpenAI's (or one of its regions') is a server that speaks Chat Completions.
 OPENAI_COMPATIBLE = not f".{urlsplit(OPENAI_BASE_URL).hostname}".endswith(".api.openai.com")
-if bool(OPENAI_MODELS) != OPENAI_COMPATIBLE:
+if OPENAI_COMPATIBLE and not OPENAI_MODELS:
     raise ImproperlyConfigured(
-        "OPENAI_MODELS names the models of the server at OPENAI_BASE_URL: set both, or neither for OpenAI itself."
+        "OPENAI_BASE_URL is another server than OpenAI's: name its models in OPENAI_MODELS."
+    )
+if OPENAI_MODELS and not OPENAI_COMPATIBLE:
+    raise ImproperlyConfigured(
+        "OPENAI_MODELS is for another server than OpenAI's: set OPENAI_BASE_URL to its address."
     )
 
 # The first vendor with a key answers new people; a server of one's own has no price until staff give it one.
@@ -242,7 +246,6 @@ if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
     raise ImproperlyConfigured(
         f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
     )
-
 if DEFAULT_MODEL.startswith("gpt-") and not (OPENAI_API_KEY or OPENAI_COMPATIBLE):
     raise ImproperlyConfigured(
         f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs OPENAI_API_KEY; without it use demo."

@@ -28,7 +28,8 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 300.0
 DETAIL_MAX = 300  # characters of the API's own sentence kept for the log
 
-# What a failure asks for, by the API's own codes and types: (key, retryable). The codes of
+# What a failure asks for, by the API's own codes and types: (key, retryable). "server_error" is not here: it is
+# what an unknown failure is, and OpenRouter says so with a status as its code that knows better. The codes of
 # openai.types.responses.ResponseError, of the guide to error codes, and of llama.cpp's server.
 FAILURES: dict[str, tuple[str, bool]] = {
     "context_length_exceeded": ("context", False),
@@ -41,7 +42,6 @@ FAILURES: dict[str, tuple[str, bool]] = {
     "model_not_found": ("gone", False),
     "rate_limit_exceeded": ("limited", True),
     "slow_down": ("limited", True),
-    "server_error": ("overloaded", True),
     "server_is_overloaded": ("overloaded", True),
     "overloaded_error": ("overloaded", True),
     "invalid_prompt": ("refused", False),

@@ -53,6 +53,9 @@ class Recorded:
     status: int = 200
     refusal: str = ""
     bill: Bill | None = None
+    answer: list[Item] = field(
+        default_factory=list
+    )  # the output items of the Responses API, as they were sent
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)  # the caller left before the end
 
 
@@ -150,11 +153,16 @@ class OpenAIStandIn:
             recorded.status = answer.status
             return _error(answer)
         recorded.bill = bill
+        told = telling(answer, recorded.body, bill)
+        recorded.answer = getattr(told, "output", recorded.answer)
         try:
+            if answer.before:
+                answer.before.reached.set()
+                await answer.before.until.wait()
             response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
             await response.prepare(request)
             with suppress(_Broken):
-                await _tell(response, telling(answer, recorded.body, bill), encode, end)
+                await _tell(response, told, encode, end)
                 await response.write_eof()
                 return response
         except (asyncio.CancelledError, ConnectionError):

@@ -94,6 +94,7 @@ class Says:
     incomplete: str = ""  # incomplete_details.reason, or the finish_reason of a chat
     failed: Item | None = None  # the error of response.failed
     counts: bool = True  # whether usage comes at all
+    before: Hold | None = None  # stands still before the response begins
     web_searches: int | None = None  # tool_usage as billed; None leaves it out
 
 

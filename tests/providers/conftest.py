@@ -1,4 +1,4 @@
-"""Every provider's stand-in for the contract suite, and Anthropic's alone for what only Claude does."""
+"""Every provider's stand-in for the contract suite, and each vendor's alone for what only it does."""
 
 import importlib
 from collections.abc import AsyncIterator
@@ -10,8 +10,9 @@ import pytest
 from conversations.contracts import Model
 from conversations.providers import models, modules
 from tests.fakes.anthropic import AnthropicStandIn
+from tests.fakes.openai import OpenAIStandIn
+from tests.providers import harness_claude, harness_openai
 from tests.providers.harness import Harness
-from tests.providers.harness_claude import pointed_at
 
 HERE = Path(__file__).parent
 PROVIDERS = {module.__name__.rpartition(".")[2] for module in modules()}
@@ -42,8 +43,20 @@ async def harness(request: pytest.FixtureRequest, settings: Any) -> AsyncIterato
 @pytest.fixture
 async def anthropic(settings: Any) -> AsyncIterator[AnthropicStandIn]:
     """Anthropic's stand-in, with the provider pointed at it."""
-    async with AnthropicStandIn.started() as stand_in, pointed_at(stand_in.url, settings):
+    async with AnthropicStandIn.started() as stand_in, harness_claude.pointed_at(stand_in.url, settings):
         yield stand_in
+
+
+@pytest.fixture
+async def openai(settings: Any) -> AsyncIterator[OpenAIStandIn]:
+    """OpenAI's stand-in, with the provider pointed at it."""
+    async with OpenAIStandIn.started() as stand_in, harness_openai.pointed_at(stand_in.url, settings):
+        yield stand_in
+
+
+@pytest.fixture
+def sol() -> Model:
+    return models()["gpt-6.1-sol"]
 
 
 @pytest.fixture
