@@ -27,6 +27,7 @@ INCLUDE = ["reasoning.encrypted_content"]
 OUTPUT_MIN = 16  # tokens; the API refuses fewer
 NAME_MAX = 64  # characters of a tool's name or a call's id
 WEB_SEARCH = "web_search"  # a tool of this name is sent as OpenAI's own
+WEB_CALLS_MAX = 10  # searches and opened pages of one answer: each search costs a cent, before we know of it
 
 # What may be sent back of each item and what it holds: the fields of the SDK's own parameter types.
 TAKEN_BACK = {
@@ -73,6 +74,8 @@ def body_of(model: Model, request: Request, *, reasoned: bool = True) -> dict[st
         body["instructions"] = whole(request.system)
     if request.tools and model.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+        if any(tool.name == WEB_SEARCH for tool in request.tools):
+            body["max_tool_calls"] = WEB_CALLS_MAX
         if not request.may_call:
             body["tool_choice"] = "none"
     return body

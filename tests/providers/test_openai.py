@@ -186,6 +186,7 @@ async def test_a_tool_called_web_search_is_openais_own(openai: OpenAIStandIn, so
     await answer(sol, asks("News?", tools=(CLOCK, SEARCH)))
     assert [tool["type"] for tool in openai.requests[0].body["tools"]] == ["function", "web_search"]
     assert openai.requests[0].body["tools"][1] == {"type": "web_search"}
+    assert openai.requests[0].body["max_tool_calls"] == 10
 
 
 async def test_searches_are_counted_as_billed(openai: OpenAIStandIn, sol: Model) -> None:
