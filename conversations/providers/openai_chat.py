@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from billing.pricing import Usage
@@ -81,7 +81,7 @@ def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
 async def _call(body: Body) -> AsyncGenerator[Event, None]:
     answer = _Answer()
     with translated():
-        async with await opened("/chat/completions", body, _without_counts) as response:
+        async with await opened("/chat/completions", body, _mended) as response:
             async for chunk in response:
                 for event in answer.read(chunk):
                     yield event
@@ -91,11 +91,16 @@ async def _call(body: Body) -> AsyncGenerator[Event, None]:
         yield event
 
 
-def _without_counts(body: Body, complaint: Complaint) -> Body | None:
-    """The same request to a server that refuses to be asked for counts; then we estimate them."""
-    if USAGE not in complaint.message:
-        return None
-    return {name: value for name, value in body.items() if name != USAGE}
+def _mended(body: Body, complaint: Complaint) -> Body | None:
+    """The same request as a stricter server takes it: one that cannot be asked for counts (then we
+    estimate them), or one that misses reasoning where another model called a tool (DeepSeek)."""
+    if USAGE in complaint.message:
+        return {name: value for name, value in body.items() if name != USAGE}
+    if REASONINGS[0] in complaint.message:
+        pairs = pairwise([{}, *body["messages"]])
+        rows = [{REASONINGS[0]: "", **row} if _in_exchange(row, before) else row for before, row in pairs]
+        return {**body, "messages": rows} if rows != body["messages"] else None
+    return None
 
 
 # What is asked ------------------------------------------------------------------------------------
@@ -135,7 +140,7 @@ def _rows(request: Request) -> list[Row]:
             for message in run:
                 if wire and wire[-1]["role"] == "assistant":
                     wire.append({"role": "user", "content": CONTINUE})
-                wire.append(_answer(message.parts))
+                wire.append(_answer(message.parts, before=wire[-1] if wire else {}))
         else:
             wire += _between([part for message in run for part in _parts(message)])
     if wire and wire[-1]["role"] == "assistant":
@@ -193,18 +198,23 @@ def _pieces(part: Part | Media) -> Iterator[Row]:
             yield {"type": "image_url", "image_url": {"url": data_url(part)}}
 
 
-def _answer(parts: Sequence[Part | Media]) -> Row:
-    """What the model said. Its reasoning goes back only with a call, in the field it came in: there some
-    servers (DeepSeek) insist on it, and elsewhere they drop or refuse it."""
+def _answer(parts: Sequence[Part | Media], *, before: Row) -> Row:
+    """What the model said. Its reasoning goes back around calls alone, in the field it came in: there some
+    servers (DeepSeek) insist on it, and elsewhere it is dropped or refused."""
     text = text_of(parts)
     row: Row = {"role": "assistant", "content": whole(text) if text.strip() else None}
-    calls = [part for part in parts if isinstance(part, ToolCall)]
-    if calls:
+    if calls := [_called(part) for part in parts if isinstance(part, ToolCall)]:
+        row["tool_calls"] = calls
+    if _in_exchange(row, before):
         for part in parts:
             if isinstance(part, Thinking):
                 row |= part.luggage.get(VENDOR, {})
-        row["tool_calls"] = [_called(call) for call in calls]
     return row
+
+
+def _in_exchange(row: Row, before: Row) -> bool:
+    """Is this an answer that calls tools, or one to their results?"""
+    return row["role"] == "assistant" and ("tool_calls" in row or before.get("role") == "tool")
 
 
 def _called(call: ToolCall) -> Row:

@@ -70,6 +70,7 @@ class OpenAIStandIn:
         self.script = script
         self.api_key = api_key  # any key will do when empty, also none
         self.knows_counts = knows_counts  # whether the chat wire takes stream_options
+        self.insists = False  # whether the chat wire wants its reasoning back, as DeepSeek does
         self.url = ""
         self.requests: list[Recorded] = []
         self.books = Books()
@@ -119,7 +120,9 @@ class OpenAIStandIn:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         def billed(body: Item) -> Bill:
-            openai_chat_rules.check(body, models=self.served, knows_counts=self.knows_counts)
+            openai_chat_rules.check(
+                body, models=self.served, knows_counts=self.knows_counts, insists=self.insists
+            )
             bill = self.books.bill(body.get("tools"), body["messages"], writes=False)
             window = self.served[body["model"]].window
             if bill.input + body["max_tokens"] > window:

@@ -18,7 +18,7 @@ ROWS = {
 }
 
 
-def check(body: Any, *, models: dict[str, Any], knows_counts: bool) -> None:
+def check(body: Any, *, models: dict[str, Any], knows_counts: bool, insists: bool) -> None:
     """Raise Refused for the first thing that is wrong with a request's body."""
     if not isinstance(body, dict):
         raise Refused("Invalid body: expected an object.")
@@ -40,10 +40,10 @@ def check(body: Any, *, models: dict[str, Any], knows_counts: bool) -> None:
         fields(tool["function"], ("name", "description", "parameters", "strict"), "tools.function", ("name",))
         if not NAME.match(tool["function"]["name"]):
             raise Refused("Invalid 'tools[0].function.name'.")
-    _check_rows(body.get("messages"), images=served.images)
+    _check_rows(body.get("messages"), images=served.images, insists=insists)
 
 
-def _check_rows(rows: Any, *, images: bool) -> None:
+def _check_rows(rows: Any, *, images: bool, insists: bool) -> None:
     if not rows or not isinstance(rows, list):
         raise Refused("'messages' is too short.")
     open_calls: list[str] = []
@@ -68,8 +68,11 @@ def _check_rows(rows: Any, *, images: bool) -> None:
             raise Refused("Conversation roles must alternate user/assistant/user/assistant/...")
         if role == "assistant":
             open_calls = _calls(row, number)
-            if ({"reasoning_content", "reasoning"} & set(row)) and not open_calls:
-                raise Refused("reasoning_content is only taken back with tool_calls.")
+            around_calls = bool(open_calls) or before == "tool"
+            if {"reasoning_content", "reasoning"} & set(row) and not around_calls:
+                raise Refused("Reasoning is only taken back around tool calls.")
+            if insists and around_calls and "reasoning_content" not in row:
+                raise Refused("The `reasoning_content` in the thinking mode must be passed back to the API.")
         _check_content(row, number, images=images)
         before = role
     if open_calls or before == "assistant":

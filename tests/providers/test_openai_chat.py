@@ -171,21 +171,32 @@ async def test_a_server_that_refuses_to_count_is_asked_again_and_counted_by_us(
 
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-async def test_reasoning_is_shown_and_goes_back_only_beside_its_call(
-    openai: OpenAIStandIn, name: str
-) -> None:
+async def test_reasoning_is_shown_and_goes_back_only_around_calls(openai: OpenAIStandIn, name: str) -> None:
     openai.say(Thought(("It is late.",), field=name), Words("Look:"), Use("clock"))
     called = await answer(QWEN, asks("Time?"))
     results = user(ToolResult(called.calls[0].id, "clock", "noon"))
     openai.say(Thought(("It is noon.",), field=name), Words("Noon."))
-    told = await answer(QWEN, asks("Time?", assistant(*called.kept()), results))
+    history = [user("Time?"), assistant(*load(dump(called.kept()))), results]
+    told = await answer(QWEN, asks(*history))
     assert [type(part) for part in told.parts] == [Thinking, Text]
-    await answer(
-        QWEN, asks("Time?", assistant(*load(dump(called.kept()))), results, assistant(*told.kept()), "Sure?")
-    )
-    _, _, first, _, second, _ = sent(openai)
-    assert first[name] == "It is late."
-    assert second == {"role": "assistant", "content": "Noon."}
+    history += [assistant(*load(dump(told.kept()))), user("Sure?")]
+    openai.say(Thought(("Am I?",), field=name), Words("Yes."))
+    sure = await answer(QWEN, asks(*history))
+    await answer(QWEN, asks(*history, assistant(*sure.kept()), "Thanks."))
+    answers = [row for row in sent(openai) if row["role"] == "assistant"]
+    assert [row.get(name) for row in answers] == ["It is late.", "It is noon.", None]
+
+
+async def test_a_server_that_insists_on_reasoning_gets_none_where_another_model_called(
+    openai: OpenAIStandIn,
+) -> None:
+    openai.insists = True
+    call = ToolCall("toolu_1", "clock", {})
+    history = (user("Time?"), assistant(call), user(ToolResult("toolu_1", "clock", "noon")))
+    reply = await answer(QWEN, asks(*history, assistant("Noon."), "Sure?"))
+    assert reply.done == Done(Reason.END)
+    assert [request.status for request in openai.requests] == [400, 200]
+    assert [row["reasoning_content"] for row in sent(openai) if row["role"] == "assistant"] == ["", ""]
 
 
 async def test_reasoning_that_comes_in_both_fields_is_shown_once(openai: OpenAIStandIn) -> None:

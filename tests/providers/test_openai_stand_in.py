@@ -150,7 +150,7 @@ async def test_the_events_of_an_answer_come_in_the_apis_own_order(openai: OpenAI
         ({"messages": [SAYS_HI, {**CALLED, "tool_calls": [USED, USED]}]}, "must be unique"),
         (
             {"messages": [SAYS_HI, {"role": "assistant", "content": "x", "reasoning": "y"}, SAYS_HI]},
-            "only taken back with tool_calls",
+            "only taken back around tool calls",
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
