@@ -75,11 +75,11 @@ def model_of(served: ServedModel) -> Model:
 def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
     """Yield the events of one call; raise ProviderError for everything that goes wrong."""
     body = body_of(model, request)
-    return retrying(lambda: _call(body))
+    return retrying(lambda: _call(body, may_call=request.may_call))
 
 
-async def _call(body: Body) -> AsyncGenerator[Event, None]:
-    answer = _Answer()
+async def _call(body: Body, *, may_call: bool) -> AsyncGenerator[Event, None]:
+    answer = _Answer(may_call)
     with translated():
         async with await opened("/chat/completions", body, _mended) as response:
             async for chunk in response:
@@ -242,6 +242,7 @@ class _Call:
 class _Answer:
     """Reads the chunks of one completion in their order; lives as long as the response."""
 
+    may_call: bool  # Ollama takes no notice of tool_choice: what it may not call is then dropped here
     text: list[str] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
     thinking_field: str = ""
@@ -273,7 +274,7 @@ class _Answer:
                 yield self._thought()
             self.text.append(words)
             yield TextDelta(words)
-        for piece in delta.get("tool_calls") or ():
+        for piece in (delta.get("tool_calls") or ()) if self.may_call else ():
             call = self._call(piece)
             function = piece.get("function") or {}
             call.name = call.name or function.get("name") or ""
@@ -320,10 +321,12 @@ class _Answer:
 def _counted(usage: Mapping[str, Any]) -> Usage:
     """The prompt holds what was read from the cache and written to it; not every server says how much."""
     details = usage.get("prompt_tokens_details") or {}
+    prompt, said = usage["prompt_tokens"], usage.get("completion_tokens") or 0
     read, written = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0
     return Usage(
-        input=max(0, usage["prompt_tokens"] - read - written),
+        input=max(0, prompt - read - written),
         cache_read=read,
         cache_write_5m=written,
-        output=usage.get("completion_tokens") or 0,
+        # xAI and Gemini leave the reasoning out of the completion, but not out of the total.
+        output=max(said, (usage.get("total_tokens") or 0) - prompt),
     )

@@ -94,6 +94,13 @@ async def test_what_may_not_be_called_is_listed_all_the_same(openai: OpenAIStand
     assert body["tool_choice"] == "none"
 
 
+async def test_a_call_by_a_server_that_takes_no_notice_is_dropped(openai: OpenAIStandIn) -> None:
+    openai.say(Words("Well."), Use("clock"))
+    reply = await answer(QWEN, replace(asks("Time?"), may_call=False))
+    assert reply.done == Done(Reason.END)
+    assert [type(part) for part in reply.parts] == [Text]
+
+
 async def test_web_search_is_a_function_like_any_other(openai: OpenAIStandIn) -> None:
     await answer(QWEN, asks("News?", tools=(SEARCH,)))
     assert openai.requests[0].body["tools"][0]["function"]["name"] == "web_search"
@@ -299,14 +306,19 @@ async def test_usage_counts_every_token_once(openai: OpenAIStandIn) -> None:
     assert second.prompt == bill.input
 
 
-async def test_counts_without_details_are_all_fresh(openai: OpenAIStandIn) -> None:
-    openai.say(
-        Words("Hi"),
-        chunk({}, "stop"),
-        Sent({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9}}),
-        Cut(clean=True),
-    )
-    assert (await answer(QWEN, asks("Hi"))).usage == Usage(input=5, output=9)
+@pytest.mark.parametrize(
+    ("counts", "usage"),
+    [
+        ({"prompt_tokens": 5, "completion_tokens": 9}, Usage(input=5, output=9)),
+        # Reasoning beside the completion, as xAI counts it.
+        ({"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 34}, Usage(input=5, output=29)),
+    ],
+)
+async def test_counts_are_read_as_each_server_means_them(
+    openai: OpenAIStandIn, counts: Item, usage: Usage
+) -> None:
+    openai.say(Words("Hi"), chunk({}, "stop"), Sent({"choices": [], "usage": counts}), Cut(clean=True))
+    assert (await answer(QWEN, asks("Hi"))).usage == usage
 
 
 async def test_words_come_piece_by_piece(openai: OpenAIStandIn) -> None:
