@@ -22,9 +22,12 @@ from billing.pricing import PriceUnusable, Rates, Tier
 LOCK = 7_245_301  # two machines starting at once take turns; a number nothing else locks by
 
 # What we offer, dearest first; each can be switched off and moved in the admin.
-MODELS = ("claude-fable-5-2", "claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")
+MODELS = (
+    *("claude-fable-5-2", "claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"),
+    *("gpt-6-astra", "gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
+)
 PACKAGE = "genai-prices"
-PROVIDER = "anthropic"
+PROVIDERS = ("anthropic", "openai")
 PACKAGE_NAMES = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -89,10 +92,16 @@ def seed_prices() -> list[str]:
 def published(model_id: str) -> ModelPrice:
     """What the package says a model costs today. Raises PriceUnusable for an id it does not have exactly."""
     for provider in get_snapshot().providers:
-        for model in provider.models if provider.id == PROVIDER else ():
+        for model in provider.models if provider.id in PROVIDERS else ():
             if model.id == model_id:
-                return model.get_prices(datetime.now(UTC))
+                listed = model.get_prices(datetime.now(UTC))
+                return _one_kind_of_write(listed) if provider.id == "openai" else listed
     raise PriceUnusable(f"{PACKAGE} has no {model_id}")
+
+
+def _one_kind_of_write(listed: ModelPrice) -> ModelPrice:
+    """OpenAI's price with its one rate for cache writes in both places; we never ask for its dearer 12 hours."""
+    return ModelPrice(**{**vars(listed), "cache_write_1h_mtok": listed.cache_write_mtok})
 
 
 def rates_of(listed: ModelPrice) -> Rates:

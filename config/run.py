@@ -93,7 +93,9 @@ def _where_to_look(login: str) -> str:
     chat = f"http://127.0.0.1:{settings.PLAYGROUND_PORT}/" if settings.PLAYGROUND else "your bot on Telegram"
     model = settings.DEFAULT_MODEL
     if model == "demo":
-        model = "no model key: the demo model answers (set ANTHROPIC_API_KEY for Claude)"
+        model = (
+            "no model key: the demo model answers (set ANTHROPIC_API_KEY for Claude, OPENAI_API_KEY for GPT)"
+        )
     rows = {
         "Chat": chat,
         "Admin": f"http://127.0.0.1:{settings.WEB_PORT}/admin/",

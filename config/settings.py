@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
@@ -218,10 +219,36 @@ if PLAYGROUND:
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.address("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("https", "http"))
-DEFAULT_MODEL = env.text("DEFAULT_MODEL", "claude-sonnet-5-5" if ANTHROPIC_API_KEY else "demo")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.address("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("https", "http"))
+OPENAI_MODELS = env.served_models("OPENAI_MODELS")
+# Another address than OpenAI's (or one of its regions') is a server that speaks Chat Completions.
+OPENAI_COMPATIBLE = not f".{urlsplit(OPENAI_BASE_URL).hostname}".endswith(".api.openai.com")
+if OPENAI_COMPATIBLE and not OPENAI_MODELS:
+    raise ImproperlyConfigured(
+        "OPENAI_BASE_URL is another server than OpenAI's: name its models in OPENAI_MODELS."
+    )
+if OPENAI_MODELS and not OPENAI_COMPATIBLE:
+    raise ImproperlyConfigured(
+        "OPENAI_MODELS is for another server than OpenAI's: set OPENAI_BASE_URL to its address."
+    )
+
+# The first vendor with a key answers new people; a server of one's own has no price until staff give it one.
+FIRST_MODEL = (
+    "claude-sonnet-5-5"
+    if ANTHROPIC_API_KEY
+    else "gpt-6.1-sol"
+    if OPENAI_API_KEY and not OPENAI_COMPATIBLE
+    else "demo"
+)
+DEFAULT_MODEL = env.text("DEFAULT_MODEL", FIRST_MODEL)
 if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
     raise ImproperlyConfigured(
         f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
+    )
+if DEFAULT_MODEL.startswith("gpt-") and not (OPENAI_API_KEY or OPENAI_COMPATIBLE):
+    raise ImproperlyConfigured(
+        f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs OPENAI_API_KEY; without it use demo."
     )
 
 # The least leaves room for a summary itself; the most is a window no model exceeds.
@@ -245,5 +272,7 @@ LOGGING_CONFIG = "config.logging.configure"
 LOGGING = {
     "format": env.choice("LOG_FORMAT", "console", ("console", "json")),
     "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    "secrets": secrets_of(SECRET_KEY, TELEGRAM_BOT_TOKEN, ANTHROPIC_API_KEY, DATABASE_URL, REDIS_URL),
+    "secrets": secrets_of(
+        SECRET_KEY, TELEGRAM_BOT_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY, DATABASE_URL, REDIS_URL
+    ),
 }

@@ -121,7 +121,8 @@ class ProviderError(Exception):
     """A model call failed. Says what to do, never what the vendor's page said.
 
     `retryable`: the same request may work later, after `wait_seconds` if the vendor named a time.
-    `key` names the sentence a person gets: overloaded, limited, timeout, cut, context, key, bad_request.
+    `key` names the sentence a person gets: overloaded, limited, timeout, cut, context, key, gone, refused,
+    bad_request.
     """
 
     def __init__(

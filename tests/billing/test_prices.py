@@ -21,7 +21,7 @@ from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, pr
 pytestmark = pytest.mark.django_db
 
 # Dollars per million tokens, from the vendor's price page:
-# input, output, 5 minutes' cache write, 1 hour's, cache read.
+# input, output, 5 minutes' cache write, 1 hour's, cache read. OpenAI's cache has one kind of write, of 30 minutes.
 PUBLISHED = {
     ("claude-fable-5-2", 1): ("8", "40", "10", "16", "0.20"),
     ("claude-opus-5-5", 1): ("4", "20", "5", "8", "0.20"),
@@ -29,6 +29,12 @@ PUBLISHED = {
     ("claude-haiku-5-5", 1): ("0.10", "0.50", "0.125", "0.20", "0.01"),
     ("claude-haiku-5-5", 100_000): ("0.10", "0.50", "0.125", "0.20", "0.01"),
     ("claude-haiku-5-5", 100_001): ("0.50", "2.50", "0.625", "1", "0.05"),
+    ("gpt-6-astra", 272_000): ("10", "50", "12.5", "12.5", "1"),
+    ("gpt-6-astra", 272_001): ("20", "75", "25", "25", "2"),
+    ("gpt-6.1-sol", 1): ("2", "10", "2.5", "2.5", "0.10"),
+    ("gpt-6.1-terra", 1): ("1", "5", "1.25", "1.25", "0.05"),
+    ("gpt-6-luna", 1): ("0.1", "0.5", "0.125", "0.125", "0.01"),
+    ("gpt-6-luna", 272_001): ("0.2", "0.75", "0.25", "0.25", "0.02"),
     ("demo", 1): ("1", "5", "1.25", "2", "0.10"),
 }
 
@@ -135,6 +141,13 @@ def test_a_price_that_has_not_begun_is_none():
     add("m", effective_from=timezone.now() + timedelta(days=1))
     with pytest.raises(PriceUnknown):
         rates_for("m")
+
+
+def test_a_model_at_the_least_price_there_is_costs_a_billionth_a_call():
+    add("qwen3:32b", **dict.fromkeys(RATE_FIELDS, Decimal("0.000000001")))
+    rates = rates_for("qwen3:32b")
+    assert price(Usage(input=30_000, output=8_000), rates) == Decimal("0.000000001")
+    assert output_within(Decimal("0.50"), Usage(input=30_000), rates) > 8_000
 
 
 def test_a_unit_and_a_model_are_not_taken_for_each_other():
