@@ -22,6 +22,7 @@ from conversations.leases import note, owned
 from conversations.models import Message, UserFile
 from conversations.parts import Text, ToolCall, ToolResult
 from conversations.reply import Reply, failure_of, usage_of
+from conversations.said import remember
 from conversations.steps import Step, open_step
 from conversations.threads import append, rows_of
 
@@ -67,9 +68,11 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
         said["usage"] = as_json(usage) if usage else None
         said["superseded"] = failure == "refused"  # a refused exchange makes the next one refused too
         try:
-            append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
+            message = append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
         except IntegrityError as error:
             raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed") from error
+        if not message.superseded:
+            remember(message)
     if full:
         return _next(step, continues=bool(parts), need=Need.MUST)
     if failure or reason is None:
@@ -79,7 +82,7 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     if reason not in (Reason.LENGTH, Reason.PAUSE) or not parts:
         return Closed()
     if reason == Reason.LENGTH:
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
+        remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),)))
     return _next(step, continues=True)
 
 
@@ -115,7 +118,7 @@ def record_result(
     note(step.turn_id, owner=step.owner, cost=F("cost") + (cost if new else 0))
     if new:
         UserFile.objects.bulk_create(files)
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
+        remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (result,)))
     return _next(step) if last else Closed()
 
 

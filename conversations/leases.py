@@ -49,7 +49,10 @@ def release_leases(owner: str) -> None:
 
 def owned(turn_id: int) -> Turn:
     """The turn with all that its next step needs; call behind a `note` of the same transaction."""
-    return Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
+    turns = Turn.objects.select_related("thread", "thread__chat", "user").defer(
+        "thread__system", "thread__tools"
+    )
+    return turns.get(pk=turn_id)
 
 
 def note(turn_id: int, *, owner: str, **changes: Any) -> None:

@@ -18,9 +18,10 @@ from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
 from conversations.contracts import Model, Request
 from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, need_of, summary_of
-from conversations.models import Turn
+from conversations.models import Message, Turn
 from conversations.parts import ToolCall
-from conversations.threads import rows_of, said_in, take_in, tools_of, waiting_messages
+from conversations.said import gather
+from conversations.threads import take_in, tools_of, waiting_messages
 
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
 STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
@@ -57,17 +58,23 @@ class Step:
 
 
 def open_step(
-    turn: Turn, model: Model, *, continues: bool = False, first: bool = False, need: Need | None = None
+    turn: Turn,
+    model: Model,
+    *,
+    continues: bool = False,
+    placed: Sequence[Message] = (),
+    need: Need | None = None,
 ) -> Step | None:
     """Hold what the next model call may cost and gather what it is to read.
 
-    Waiting messages are taken in before, unless it is the `first` of a turn just made, which has them and
-    counts this step already. A thread that has grown too long is summed up before; `need` is given by who
+    Waiting messages are taken in before, unless it is the first step of a turn just made, which has `placed`
+    them and counts this step already. A thread that has grown too long is summed up before; `need` is given by who
     knows better than its length. None means no: `turn.failure` then says why.
     """
+    first = bool(placed)
     if not first and turn.steps:
         take_in(turn, waiting_messages(turn.thread_id))
-    rows = rows_of(said_in(turn.thread))
+    rows = gather(turn, placed)
     if need is None:
         need = need_of(rows, model, head=(turn.thread.system, turn.thread.tools))
     if need:

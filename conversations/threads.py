@@ -16,6 +16,7 @@ from conversations.contracts import Tool, ToolSpec
 from conversations.history import Row
 from conversations.models import Chat, Message, Thread, Turn
 from conversations.parts import Parts
+from conversations.said import warm
 
 UNCLAIMED = """
     SELECT * FROM conversations_message AS message WHERE thread_id = %s AND seq IS NULL AND NOT EXISTS (
@@ -31,7 +32,7 @@ PLACE = """
         SET last_seq = last_seq + (SELECT count(*) FROM waiting), spoken_on = (now() AT TIME ZONE 'UTC')::date
         WHERE id = %s RETURNING last_seq - (SELECT count(*) FROM waiting) AS before
     ) UPDATE conversations_message AS message SET seq = thread.before + waiting.number, turn_id = %s
-    FROM waiting, thread WHERE message.id = waiting.id
+    FROM waiting, thread WHERE message.id = waiting.id RETURNING thread.before
 """
 
 
@@ -42,7 +43,7 @@ def lane(
 
     Call inside a transaction that already holds the person's row.
     """
-    known = Thread.objects.select_for_update(of=("self",)).select_related("chat")
+    known = Thread.objects.select_for_update(of=("self",)).select_related("chat").defer("system", "tools")
     thread = known.filter(chat__telegram_id=telegram_id, topic=topic, is_current=True).first()
     if thread is None:
         chat = sync_chat(telegram_id=telegram_id, kind=kind, title=title)
@@ -82,6 +83,7 @@ def current_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable
         started = _new_thread(chat, topic, user, tools)
         Thread.objects.bulk_create([started], ignore_conflicts=True)  # two first messages, one thread
         thread = lane.select_for_update().get()
+        warm(thread)
     thread.chat = chat  # at hand for whoever answers; no second query
     return thread
 
@@ -94,6 +96,7 @@ def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[T
     lane.update(is_current=False)
     thread = _new_thread(chat, topic, user, tools)
     thread.save()
+    warm(thread)
     return thread
 
 
@@ -134,12 +137,16 @@ def unclaimed_messages(thread_id: int) -> list[Message]:
     return list(Message.objects.raw(UNCLAIMED, [thread_id]))
 
 
-def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
+def take_in(turn: Turn, waiting: Sequence[Message]) -> list[Message]:
     """Give waiting messages their place behind everything said so far, in one statement; locks the thread's row."""
     if not waiting:
-        return
+        return []
     with connection.cursor() as cursor:
         cursor.execute(PLACE, [[message.pk for message in waiting], turn.thread_id, turn.pk])
+        before = cursor.fetchone()[0]
+    for number, message in enumerate(waiting, start=before + 1):
+        message.seq, message.turn = number, turn
+    return list(waiting)
 
 
 def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from accounts.services import lock_user
 from billing import ledger
-from conversations import history
+from conversations import history, said
 from conversations.contracts import Model, Reason
 from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost, NotARetry
@@ -58,10 +58,10 @@ def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, M
     until = lease_end()
     payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
     turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
-    take_in(turn, waiting)
+    placed = take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
-        append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
-    return Claim(turn, open_step(turn, models[turn.model], first=True), until)
+        placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
+    return Claim(turn, open_step(turn, models[turn.model], placed=placed), until)
 
 
 @transaction.atomic
@@ -185,7 +185,8 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")
-    old.messages.filter(role="assistant", reason="").update(superseded=True)
+    if old.messages.filter(role="assistant", reason="").update(superseded=True):
+        said.forget(thread.pk)
     until = lease_end()
     turn = _new_turn(thread, old.user, owner, models)
     take_in(turn, waiting_messages(thread.pk))
