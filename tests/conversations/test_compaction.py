@@ -50,7 +50,7 @@ def said(user: User, number: int, words: str) -> Step:
         chat = sync_chat(telegram_id=ANNA, kind="private", title="Anna")
         thread = current_thread(chat, topic=None, user=user, tools=[])
         receive(thread, author=user, messages=[(number, (Text(words),))])
-        claim = claim_turn(thread, owner=OWNER, models=models())
+        claim = claim_turn(thread, user=user, owner=OWNER, models=models())
     assert claim is not None
     assert claim.step is not None
     return claim.step
