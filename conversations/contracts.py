@@ -92,8 +92,7 @@ class Done:
     detail: str = ""
 
 
-# A finished part follows its deltas and carries what the vendor wants echoed. `Usage` may come more
-# than once; the last one counts. A stream that ends without `Done` was cut.
+# A finished part follows its deltas and carries its luggage. The last `Usage` counts; without `Done` it was cut.
 Event = TextDelta | ThinkingDelta | Text | Thinking | ToolCall | Opaque | Usage | Done
 
 

@@ -38,19 +38,21 @@ class Need(IntEnum):
 
 
 def need_of(rows: Sequence[history.Row], model: Model, *, head: tuple[str, str]) -> Need:
-    """Whether these rows are too long for the model; `head` is what stands before them.
-
-    Not between a call and its result, and not in mid-sentence. And only where something was answered
-    since the last summary: else a new one would be no shorter.
-    """
-    answered = any(row.role == "assistant" for row in rows)
-    if not answered or history.open_calls(rows) or history.is_cut_short(rows):
+    """Whether these rows are too long for the model; `head` is what stands before them."""
+    if not may_be_summed_up(rows):
         return Need.NONE
     counted, _, new = history.prompt_of(rows, *head)
     if counted + new + _answer_room(model) > model.window:
         return Need.MUST
     long = counted + new > tokens_max(model) or _media_bytes(rows, model) > MEDIA_BYTES_MAX
     return Need.DUE if long else Need.NONE
+
+
+def may_be_summed_up(rows: Sequence[history.Row]) -> bool:
+    """Not between a call and its result, and not in mid-sentence. And only where something was answered since
+    the last summary: else a new one would be no shorter."""
+    answered = any(row.role == "assistant" for row in rows)
+    return answered and not history.open_calls(rows) and not history.is_cut_short(rows)
 
 
 def tokens_max(model: Model) -> int:

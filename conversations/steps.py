@@ -17,7 +17,7 @@ from billing.prices import rates_for
 from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
 from conversations.contracts import Model, Request
-from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, need_of, summary_of
+from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, may_be_summed_up, need_of, summary_of
 from conversations.models import Message, Turn
 from conversations.parts import ToolCall
 from conversations.said import gather
@@ -75,6 +75,7 @@ def open_step(
     if not first and turn.steps:
         take_in(turn, waiting_messages(turn.thread_id))
     rows = gather(turn, placed)
+    unasked = need is None
     if need is None:
         need = need_of(rows, model, head=(turn.thread.system, turn.thread.tools))
     if need:
@@ -92,7 +93,10 @@ def open_step(
         return None
     least = price(replace(prompt, output=OUTPUT_MIN), rates)
     if left < least:
-        refuse(turn, "long" if need else "too_dear" if least > settings.TURN_CAP_USD > 0 else "used_up")
+        too_dear = least > settings.TURN_CAP_USD > 0
+        if too_dear and unasked and not need and may_be_summed_up(rows):
+            return open_step(turn, model, continues=continues, placed=placed, need=Need.MUST)
+        refuse(turn, "long" if need else "too_dear" if too_dear else "used_up")
         return None
     number = _count(turn, first)
     request = Request(

@@ -83,6 +83,30 @@ def test_the_cheapest_model_of_the_vendor_sums_up_and_the_persons_own_answers(st
     assert_the_books_agree()
 
 
+def test_what_has_become_too_dear_for_one_turn_is_summed_up_though_it_is_not_long(
+    db: None, settings: Any
+) -> None:
+    """Overnight a prompt leaves the vendor's cache: 120,000 tokens are $0.60 for Opus, above the turn's cap."""
+    settings.ANTHROPIC_API_KEY, settings.DEFAULT_MODEL = "sk-ant-tests", "claude-opus-5-5"
+    sync_prices()
+    user = User.objects.create(telegram_id=ANNA)
+    ledger.credit(user.pk, key="test:paid", amount=Decimal(10), kind="top_up")
+    first = said(user, 1, "One")
+    close_step(first, Reply([Text("1")], Usage(cache_write_5m=120_000, output=500), Done(Reason.END)))
+    finish_turn(first.turn_id, owner=OWNER, sent=[])
+    warm = said(user, 2, "Two")
+    assert warm.sums_up_for is None
+    finish_turn(warm.turn_id, owner=OWNER, sent=[])
+    Message.objects.filter(role="assistant").update(created_at="2026-01-01T00:00Z")
+    cold = said(user, 3, "Three")
+    assert cold.sums_up_for is not None
+    assert (cold.sums_up_for.id, cold.number) == ("claude-opus-5-5", 0)
+    closed = close_summary(cold, WHOLE, None, tools=[])
+    assert closed.next is not None
+    assert closed.next.model.id == "claude-opus-5-5"
+    assert_the_books_agree()
+
+
 def test_a_commit_whose_answer_got_lost_begins_no_second_epoch(step: Step) -> None:
     close_summary(step, WHOLE, None, tools=[])
     with pytest.raises(LeaseLost):

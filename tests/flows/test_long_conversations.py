@@ -13,9 +13,11 @@ from conversations.models import Message, Thread
 from conversations.parts import Summary
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
+from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn, Recorded
 from tests.fakes.anthropic_script import Answer, Block, Hold, Says, Thought, Use, Words
 from tests.flows import books
+from tests.flows.conftest import running
 from tests.people import ANNA
 
 SUMMARY = "Anna counts. The files so far matter."
@@ -321,3 +323,21 @@ async def test_the_line_about_a_summary_is_russian_for_who_speaks_russian(
         await boris.wait_for(lambda message, n=number: message.get("text", "").startswith(f"Answer {n}."))
         await books.all_done(number)
     assert any("кратко пересказал начало беседы: $0" in m["text"] for m in boris.replies)
+
+
+async def test_the_demo_sums_up_as_well_as_it_can_and_goes_on(
+    telegram: Playground, transactional_db: None, settings, anna: Person
+):
+    settings.DEFAULT_MODEL, settings.DEMO_TOKENS_PER_SECOND = "demo", 1_000_000
+    settings.COMPACT_AT_TOKENS = 1_000
+    async with running():
+        await anna.send("Give me a long answer")
+        await books.all_done(1)
+        await anna.send("Make a table")
+        await books.all_done(2)
+    assert len(await told(anna)) == 1
+    (opener,) = await openers()
+    assert isinstance(opener.parts[0], Summary)
+    assert "The demo model cannot sum up." in opener.parts[0].text
+    assert anna.replies[-1]["text"].strip()
+    assert await books.mismatches() == []
