@@ -18,7 +18,7 @@ from django.conf import settings
 from google import genai
 from google.genai import errors, types
 
-from billing.pricing import Usage
+from billing.pricing import PriceUnusable, Usage
 from conversations.contracts import (
     Done,
     Event,
@@ -127,10 +127,13 @@ async def _call(
     model: Model, contents: list[types.Content], config: types.GenerateContentConfig
 ) -> AsyncGenerator[Event, None]:
     answer = _Answer(model.id, seed=str(len(contents)))
-    async with aclosing(_chunks(model, contents, config)) as chunks:
-        async for chunk in chunks:
-            for event in answer.read(chunk):
-                yield event
+    try:
+        async with aclosing(_chunks(model, contents, config)) as chunks:
+            async for chunk in chunks:
+                for event in answer.read(chunk):
+                    yield event
+    except PriceUnusable as error:  # counts that are none
+        raise ProviderError("overloaded", f"usage: {error}", retryable=True) from error
     if not answer.ended:
         raise ProviderError("overloaded", "cut", retryable=True)
     for event in answer.end():
@@ -206,7 +209,8 @@ class _Answer:
         parts = candidate.content.parts or [] if candidate.content else []
         self.seed = chunk.response_id or self.seed
         self.said = self.said or bool(parts)
-        self.grounding = candidate.grounding_metadata or self.grounding
+        if (found := candidate.grounding_metadata) and (found.grounding_chunks or found.web_search_queries):
+            self.grounding = found
         if candidate.finish_reason:
             self.finish = candidate.finish_reason.value
         if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:

@@ -67,7 +67,10 @@ def is_signed(model: str, part: Json) -> bool:
 
 
 def _seal(model: str, part: Json) -> str:
+    """Over the part as it was made: an id may be given to a call later, and empty arguments left out."""
     bare = {name: value for name, value in part.items() if name != "thoughtSignature"}
+    if call := bare.get("functionCall"):
+        bare["functionCall"] = {"name": call["name"], "args": call.get("args", {})}
     return hmac.new(SECRET, f"{model}{_canonical(bare)}".encode(), "sha256").hexdigest()[:32]
 
 

@@ -99,10 +99,7 @@ class Telling:
                 yield self._chunk([part])
 
     def _signed(self, part: Json) -> Json:
-        canonical = part
-        if "functionCall" in part:  # `args` may be left out; echoed, it is an empty object
-            canonical = {"functionCall": {"args": {}, **part["functionCall"]}}
-        return {**part, "thoughtSignature": sign(self.model, canonical)}
+        return {**part, "thoughtSignature": sign(self.model, part)}
 
     def _chunk(self, parts: list[Json]) -> Json:
         self.parts += parts
