@@ -52,7 +52,6 @@ GEMINIS = [model for model in models().values() if model.vendor == "google"]
 WEB = ToolSpec(
     "web_search", "Search the web.", {"type": "object", "properties": {"query": {"type": "string"}}}
 )
-SKIP = base64.urlsafe_b64encode(UNSIGNED).decode()
 PAGES = (("uefa.com", "https://redirect.example/1"), ("wikipedia.org", "https://redirect.example/2"))
 
 
@@ -102,21 +101,21 @@ async def test_the_request_is_exactly_this(gemini: GeminiStandIn, flash: Model) 
     assert "X-Server-Timeout" not in request.headers
     assert json.loads(request.raw) == {
         "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
-        "systemInstruction": {"role": "user", "parts": [{"text": "Be brief."}]},
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
         "tools": [
             {
                 "functionDeclarations": [
                     {
                         "name": "render_latex",
                         "description": "Draw a formula.",
-                        "parameters_json_schema": FORMULA.schema,
+                        "parametersJsonSchema": FORMULA.schema,
                     },
                     {"name": "clock", "description": "Tell the time."},
                 ]
             }
         ],
         "toolConfig": {},
-        "generationConfig": {"maxOutputTokens": 4000, "thinkingConfig": {"include_thoughts": True}},
+        "generationConfig": {"maxOutputTokens": 4000, "thinkingConfig": {"includeThoughts": True}},
     }
 
 
@@ -252,7 +251,7 @@ async def test_a_call_that_nobody_signed_is_sent_as_such(gemini: GeminiStandIn, 
     gemini.say(Raw({"functionCall": {"name": "clock", "id": "c1"}}))
     [call] = (await answer(flash, asks("Time?"))).calls
     await answer(flash, asks("Time?", assistant(call), user(ToolResult("c1", "clock", "noon"))))
-    assert sent(gemini)[1]["parts"][0]["thoughtSignature"] == SKIP
+    assert sent(gemini)[1]["parts"][0]["thoughtSignature"] == UNSIGNED
 
 
 async def test_another_gemini_reads_on_without_the_signatures_it_would_refuse(gemini: GeminiStandIn) -> None:
@@ -265,7 +264,7 @@ async def test_another_gemini_reads_on_without_the_signatures_it_would_refuse(ge
     assert (await answer(argon, asks(*history, tools=tools))).done == Done(Reason.END)
     looked, called = sent(gemini)[1]["parts"]
     assert looked == {"text": "Look. "}
-    assert called["thoughtSignature"] == SKIP
+    assert called["thoughtSignature"] == UNSIGNED
     assert (await answer(flash, asks(*history, tools=tools))).done == Done(Reason.END)
 
 
@@ -283,7 +282,7 @@ async def test_what_claude_began_gemini_goes_on_with_and_back_again(
     words = sent(gemini)
     assert [content["role"] for content in words] == ["user", "model", "user"]
     assert words[1]["parts"][0] == {"text": "Look:"}
-    assert words[1]["parts"][1]["thoughtSignature"] == SKIP
+    assert words[1]["parts"][1]["thoughtSignature"] == UNSIGNED
     history.append(user("And now?"))
     gemini.say(Thought("Hm.", signed=True), Words("Well: "), Use("clock"))
     await _goes_on(history, flash)
@@ -473,7 +472,7 @@ async def test_counts_that_are_none_are_a_broken_stream(gemini: GeminiStandIn, f
 async def test_web_search_is_googles_own_beside_our_functions(gemini: GeminiStandIn, flash: Model) -> None:
     await answer(flash, asks("Who won?", tools=(FORMULA, WEB, CLOCK)))
     body = gemini.requests[0].body
-    search, functions = body["tools"]
+    functions, search = body["tools"]
     assert [one["name"] for one in functions["functionDeclarations"]] == ["render_latex", "clock"]
     assert search == {"googleSearch": {}}
     assert body["toolConfig"] == {"includeServerSideToolInvocations": True}
