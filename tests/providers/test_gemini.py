@@ -44,7 +44,7 @@ from tests.fakes.anthropic_script import Thought as ClaudeThought
 from tests.fakes.anthropic_script import Use as ClaudeUse
 from tests.fakes.anthropic_script import Words as ClaudeWords
 from tests.fakes.gemini import GeminiStandIn
-from tests.fakes.gemini_script import Hold, Raw, Search, Sent, Thought, Use, Words
+from tests.fakes.gemini_script import Cut, Hold, Raw, Search, Sent, Thought, Use, Words
 from tests.providers.harness import CLOCK, FORMULA, answer, asks, assistant, fold, system, user
 from tests.providers.harness_gemini import pointed_at, wire_contents
 
@@ -388,6 +388,16 @@ async def test_a_call_that_gemini_could_not_form_is_asked_for_again_when_nothing
     reply = await answer(flash, asks("Time?"))
     assert [call.name for call in reply.calls] == ["clock"]
     assert len(gemini.requests) == 2
+
+
+async def test_an_answer_beyond_the_limit_of_one_request_is_not_gone_on_with_behind_our_back(
+    gemini: GeminiStandIn, flash: Model
+) -> None:
+    more = {"finishReason": "CONTINUATION", "continuationToken": "bW9yZQ==", "index": 0}
+    gemini.say(Words("All that fits. "), Sent({"candidates": [more]}), Cut(clean=True))
+    reply = await answer(flash, asks("A novel, please"))
+    assert reply.done == Done(Reason.LENGTH)
+    assert len(gemini.requests) == 1
 
 
 async def test_a_blocked_prompt_is_a_refusal_that_says_so(gemini: GeminiStandIn, flash: Model) -> None:
