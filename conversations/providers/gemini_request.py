@@ -26,7 +26,7 @@ UNSIGNED = base64.b64encode(b"skip_thought_signature_validator").decode()
 NAME_MAX = 128  # characters of a function's name; ids have no limit of their own
 
 # Gemini has no system message in the middle; the tag keeps it apart from what the person said.
-NOTE = "<system_note>\n{}\n</system_note>"
+NOTE = "<system>\n{}\n</system>"
 
 
 def luggage_of(model_id: str, **kept: Any) -> Luggage:

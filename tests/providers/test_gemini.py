@@ -180,7 +180,7 @@ async def test_what_the_system_adds_is_marked_as_no_words_of_the_person(
     await answer(flash, asks("Hi", assistant("Hello."), "And?", system("It is Monday.")))
     assert sent(gemini)[2]["parts"] == [
         {"text": "And?"},
-        {"text": "<system_note>\nIt is Monday.\n</system_note>"},
+        {"text": "<system>\nIt is Monday.\n</system>"},
     ]
 
 
