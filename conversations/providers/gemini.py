@@ -210,7 +210,7 @@ class _Answer:
         candidate = chunk.candidates[0] if chunk.candidates else types.Candidate()
         parts = candidate.content.parts or [] if candidate.content else []
         self.seed = chunk.response_id or self.seed
-        self.said = self.said or bool(parts)
+        self.said = self.said or any(part.text != "" for part in parts)
         if (found := candidate.grounding_metadata) and (found.grounding_chunks or found.web_search_queries):
             self.grounding = found
         if candidate.finish_reason:

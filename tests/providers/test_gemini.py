@@ -383,7 +383,11 @@ async def test_a_finish_reason_that_nobody_knows_ends_the_answer_and_is_named(
 async def test_a_call_that_gemini_could_not_form_is_asked_for_again_when_nothing_was_said(
     gemini: GeminiStandIn, flash: Model
 ) -> None:
-    gemini.say(finish="MALFORMED_FUNCTION_CALL")
+    broken = {
+        "content": {"role": "model", "parts": [{"text": ""}]},
+        "finishReason": "MALFORMED_FUNCTION_CALL",
+    }
+    gemini.say(Sent({"candidates": [broken], "usageMetadata": {"promptTokenCount": 5}}))
     gemini.say(Use("clock"))
     reply = await answer(flash, asks("Time?"))
     assert [call.name for call in reply.calls] == ["clock"]
