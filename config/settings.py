@@ -233,23 +233,27 @@ if OPENAI_MODELS and not OPENAI_COMPATIBLE:
         "OPENAI_MODELS is for another server than OpenAI's: set OPENAI_BASE_URL to its address."
     )
 
-# The first vendor with a key answers new people; a server of one's own has no price until staff give it one.
-FIRST_MODEL = (
-    "claude-sonnet-5-5"
-    if ANTHROPIC_API_KEY
-    else "gpt-6.1-sol"
-    if OPENAI_API_KEY and not OPENAI_COMPATIBLE
-    else "demo"
+GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+GEMINI_BASE_URL = env.address(
+    "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", schemes=("https", "http")
 )
-DEFAULT_MODEL = env.text("DEFAULT_MODEL", FIRST_MODEL)
-if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
-    raise ImproperlyConfigured(
-        f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
-    )
-if DEFAULT_MODEL.startswith("gpt-") and not (OPENAI_API_KEY or OPENAI_COMPATIBLE):
-    raise ImproperlyConfigured(
-        f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs OPENAI_API_KEY; without it use demo."
-    )
+
+# The first vendor with a key answers new people; a server of one's own has no price until staff give it one.
+_FIRST = (
+    ("claude-sonnet-5-5", ANTHROPIC_API_KEY),
+    ("gpt-6.1-sol", "" if OPENAI_COMPATIBLE else OPENAI_API_KEY),
+    ("gemini-3.8-flash", GEMINI_API_KEY),
+)
+DEFAULT_MODEL = env.text("DEFAULT_MODEL", next((model for model, key in _FIRST if key), "demo"))
+for _word, _name, _usable in (
+    ("claude-", "ANTHROPIC_API_KEY", ANTHROPIC_API_KEY),
+    ("gpt-", "OPENAI_API_KEY", OPENAI_API_KEY or OPENAI_COMPATIBLE),
+    ("gemini-", "GEMINI_API_KEY", GEMINI_API_KEY),
+):
+    if DEFAULT_MODEL.startswith(_word) and not _usable:
+        raise ImproperlyConfigured(
+            f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs {_name}; without it use demo."
+        )
 
 # The least leaves room for a summary itself; the most is a window no model exceeds.
 COMPACT_AT_TOKENS = env.whole("COMPACT_AT_TOKENS", 150_000, least=1_000, most=10_000_000)
@@ -273,6 +277,12 @@ LOGGING = {
     "format": env.choice("LOG_FORMAT", "console", ("console", "json")),
     "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     "secrets": secrets_of(
-        SECRET_KEY, TELEGRAM_BOT_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY, DATABASE_URL, REDIS_URL
+        SECRET_KEY,
+        TELEGRAM_BOT_TOKEN,
+        ANTHROPIC_API_KEY,
+        OPENAI_API_KEY,
+        GEMINI_API_KEY,
+        DATABASE_URL,
+        REDIS_URL,
     ),
 }

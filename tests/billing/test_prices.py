@@ -1,20 +1,29 @@
 """Prices: what a model costs, where it comes from, and what is refused."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.db.models.functions import Now
 from django.utils import timezone
-from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+from genai_prices.types import (
+    ClauseEquals,
+    ConditionalPrice,
+    ModelInfo,
+    ModelPrice,
+    Provider,
+    StartDateConstraint,
+    TieredPrices,
+)
 from genai_prices.types import Tier as ListedTier
 
 from billing import prices
 from billing.errors import PriceUnknown
 from billing.models import RATE_FIELDS, Price, StarRate
-from billing.price_sync import MODELS, rates_of, sync_prices
+from billing.price_sync import MODELS, published, rates_of, sync_prices
 from billing.prices import offered, rates_for, unit_price
 from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, price
 
@@ -69,9 +78,63 @@ def test_the_seeded_prices_are_the_published_ones(model_id: str, prompt: int):
 
 
 @pytest.mark.parametrize("model_id", MODELS)
-def test_a_web_search_costs_one_cent(model_id: str):
+def test_a_web_search_costs_what_its_vendor_takes(model_id: str):
     sync_prices()
-    assert rates_for(model_id).web_search == Decimal("0.01")
+    cents = {"claude": "1", "gpt": "1", "gemini": "1.4"}[model_id.partition("-")[0]]
+    assert rates_for(model_id).web_search * 100 == Decimal(cents)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "day", "rates"),
+    [
+        ("gemini-4-argon", date(2026, 11, 30), ("2", "10", "0.1")),
+        ("gemini-4-argon", date(2026, 12, 1), ("4", "20", "0.2")),
+        ("gemini-3.8-flash", date(2026, 12, 31), ("0.75", "3.75", "0.075")),
+        ("gemini-3.8-flash", date(2027, 1, 1), ("1.5", "7.5", "0.15")),
+        ("gemini-3.5-flash-lite", date(2026, 11, 25), ("0.3", "2.5", "0.03")),
+    ],
+)
+def test_gemini_costs_what_google_publishes_and_its_cache_is_written_as_input(
+    model_id: str, day: date, rates: tuple[str, str, str]
+):
+    listed = published(model_id, datetime.combine(day, time(12), UTC))
+    [tier] = rates_of(listed).tiers
+    assert (tier.input, tier.output, tier.cache_read) == tuple(Decimal(rate) for rate in rates)
+    assert tier.cache_write_5m == tier.cache_write_1h == tier.input
+
+
+@pytest.fixture
+def introductory():
+    """A package whose one model costs $1 until the day that is given, and $2 from then on."""
+    day = timezone.now().date() + timedelta(days=10)
+    early, late = (
+        ModelPrice(input_mtok=Decimal(rate), output_mtok=Decimal(9), cache_read_mtok=Decimal("0.1"))
+        for rate in (1, 2)
+    )
+    prices = [
+        ConditionalPrice(prices=early),
+        ConditionalPrice(constraint=StartDateConstraint(day), prices=late),
+    ]
+    models = [ModelInfo("gemini-new", match=ClauseEquals("gemini-new"), prices=prices)]
+    set_custom_snapshot(
+        DataSnapshot([Provider("google", "Google", "", models=models)], from_auto_update=False)
+    )
+    yield datetime.combine(day, time.min, UTC)
+    set_custom_snapshot(None)
+
+
+def test_an_announced_price_is_charged_from_its_day_on(introductory: datetime):
+    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo"]
+    assert sync_prices(["gemini-new"]) == []
+    assert rates_for("gemini-new").tiers[0].input == 1
+    assert rates_for("gemini-new", introductory - timedelta(seconds=1)).tiers[0].input == 1
+    assert rates_for("gemini-new", introductory).tiers[0].input == 2
+
+
+def test_what_staff_said_of_that_day_stays(introductory: datetime):
+    add("gemini-new", effective_from=introductory, input=Decimal(7))
+    sync_prices(["gemini-new"])
+    assert rates_for("gemini-new", introductory).tiers[0].input == 7
 
 
 def test_syncing_again_adds_nothing(capsys):

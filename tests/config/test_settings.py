@@ -52,6 +52,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("REDIS_URL", "localhost:6379", "must be a URL that begins with redis"),
         ("TELEGRAM_API_URL", "api.telegram.org", "must be a URL that begins with https"),
         ("ANTHROPIC_BASE_URL", "ftp://example.org", "must be a URL that begins with https"),
+        ("GEMINI_BASE_URL", "generativelanguage.googleapis.com", "must be a URL that begins with https"),
         ("TELEGRAM_BOT_TOKEN", "123:short", "does not look like a bot token"),
         ("LOG_FORMAT", "xml", "must be one of console, json"),
         ("LOG_LEVEL", "LOUD", "must be one of DEBUG, INFO"),
@@ -64,6 +65,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("OPENAI_MODELS", "qwen3:32b@many", "not 'qwen3:32b@many'"),
         ("OPENAI_MODELS", "qwen3:32b+video", "not 'qwen3:32b+video'"),
         ("OPENAI_MODELS", "qwen3, qwen3@8192", "names qwen3 twice"),
+        ("DEFAULT_MODEL", "gemini-4-argon", "needs GEMINI_API_KEY"),
         ("SECRET_KEY_FILE", "/nowhere/at/all", "names a file that cannot be read"),
     ],
 )
@@ -112,8 +114,9 @@ def test_another_bot_api_server_may_be_named(read: Any) -> None:
     assert values["TELEGRAM_API_URL"] == "http://127.0.0.1:8082"
 
 
-def test_claude_answers_when_there_is_a_key_and_the_demo_model_when_not(read: Any) -> None:
+def test_the_first_vendor_with_a_key_answers_and_the_demo_model_when_there_is_none(read: Any) -> None:
     assert read()["DEFAULT_MODEL"] == "demo"
+    assert read(GEMINI_API_KEY="a-key")["DEFAULT_MODEL"] == "gemini-3.8-flash"
     assert read(ANTHROPIC_API_KEY="a-key")["DEFAULT_MODEL"] == "claude-sonnet-5-5"
 
 

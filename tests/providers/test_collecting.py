@@ -15,8 +15,8 @@ from tests.providers.conftest import NAMES, PROVIDERS
 
 
 def test_every_module_with_models_is_a_provider_and_its_siblings_are_not() -> None:
-    assert {"claude", "demo", "openai"} <= PROVIDERS
-    assert {"anthropic", "demo", "openai"} <= {model.vendor for model in models().values()}
+    assert {"claude", "demo", "gemini", "openai"} <= PROVIDERS
+    assert {"anthropic", "demo", "google", "openai"} <= {model.vendor for model in models().values()}
     assert not any(name.startswith(f"{other}_") for name in PROVIDERS for other in PROVIDERS)
 
 

@@ -151,7 +151,7 @@ async def test_a_refusal_is_an_end_with_its_category(harness: Harness) -> None:
     reply = await answer(harness.model, harness.set_up(Scenario.REFUSAL))
     assert reply.done is not None
     assert reply.done.reason is Reason.REFUSAL
-    assert reply.done.detail in ("bio", "content_filter")
+    assert reply.done.detail in ("bio", "content_filter", "SAFETY")
 
 
 @in_scenario(Scenario.STOP)
