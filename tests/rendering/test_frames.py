@@ -1,11 +1,18 @@
-"""One frame after the other, as an answer grows."""
+"""An answer as it grows: what it is made of, and one frame after the other."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from conversations.contracts import TextDelta
+from conversations.loop import FileReady, StepBegan, SummedUp
+from conversations.parts import File
 from telegram_bot.frames import ClassicFrame, Frames, RichFrame
+from telegram_bot.outgoing import Words
 from telegram_bot.rendering import Rich, rich_preview
+from telegram_bot.units import Said, Units, said_in
 
 TABLE = "Look:\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 RUNNING = [("🐍 Running Python…", 0.0)]
@@ -86,3 +93,20 @@ def test_a_draft_of_many_small_blocks_keeps_within_telegrams_five_hundred() -> N
 
 def test_nothing_to_see_is_no_draft() -> None:
     assert rich_preview(" \n\n**", 1000) is None
+
+
+def test_a_turn_told_again_from_its_rows_has_the_same_stretches_as_the_one_that_was_seen() -> None:
+    picture = File("f_1", "x.png", "image/png", 1)
+    events = [
+        StepBegan(False), TextDelta("a"), TextDelta("b"), FileReady(picture), StepBegan(False), TextDelta("c"),
+        SummedUp(None), StepBegan(False), TextDelta("d"), SummedUp(Decimal("0.1")), StepBegan(True), TextDelta("e"),
+    ]  # fmt: skip
+    aside = Words("Summed up.")
+    units = Units()
+    for event in events:
+        units.add(event)
+        if isinstance(event, SummedUp) and event.cost is not None:
+            units.put(aside)
+    units.put()
+    assert list(units.closed) == [Said(0, "ab"), picture, Said(1, "c\n\nd"), aside, Said(2, "e")]
+    assert said_in(events) == [Said(0, "ab"), Said(1, "c\n\nd"), Said(2, "e")]
