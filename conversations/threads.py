@@ -180,6 +180,13 @@ def rows_of(messages: QuerySet[Message]) -> list[Row]:
     return [Row(*row) for row in said]
 
 
+def rows_of_turn(turn_id: int, *, user_id: int) -> list[Row] | None:
+    """Everything a turn has said, also what was asked again since; None when it is not this person's, or gone."""
+    if not Turn.objects.filter(pk=turn_id, user_id=user_id).exists():
+        return None
+    return rows_of(Message.objects.filter(turn_id=turn_id))
+
+
 def day_changed(last: date | None, today: date) -> str | None:
     """The words that tell a model of a new day, when the thread's last message is of another one."""
     if last is None or last == today:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 import structlog
 from aiogram import Bot
+from aiogram.types import InlineKeyboardMarkup
 
 from accounts.services import language_of, set_unreachable
 from config.aio import in_db
@@ -23,8 +24,11 @@ from telegram_bot import keyboards, services
 from telegram_bot.draft import Draft
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
+from telegram_bot.keyboards import CopyPress
+from telegram_bot.latch import RichLatch
 from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable, Words
+from telegram_bot.rendering import Rich, Wish
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
 from telegram_bot.texts import say
@@ -35,6 +39,7 @@ RENEW_SECONDS = 10.0
 RECOVER_SECONDS = 30.0
 DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
+WISHES: dict[str, Wish] = {"auto": "auto", "classic": "classic", "rich": "rich"}
 # A second try at the same question may end otherwise; for the rest a button would only disappoint.
 RETRYABLE = frozenset(
     {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
@@ -52,6 +57,7 @@ class Answers:
 
     def __init__(self, bot: Bot, gate: Gate, desk: Desk, names: Names) -> None:
         self._bot, self._gate, self._desk, self._names = bot, gate, desk, names
+        self._latch = RichLatch()
         self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
         self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
         self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
@@ -143,11 +149,24 @@ class Answers:
         async def ours() -> None:
             await self._make_sure(turn.pk)
 
-        to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic)
+        def below(said: int, part: int, rich: Rich) -> InlineKeyboardMarkup:
+            press = CopyPress(turn=turn.pk, said=said, part=part)
+            return keyboards.copy_as_text(press, rich.source, say("copy", language_of(turn.user)))
+
+        to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic, self._latch)
         number = turn.pk % DRAFT_NUMBERS + 1
-        live = claim.step is not None
+        live = claim.step is not None and turn.user.live_drafts
         return Draft(
-            to, self._gate, number=number, live=live, sent=turn.sent, read=files.read, keep=keep, ours=ours
+            to,
+            self._gate,
+            number=number,
+            live=live,
+            wish=WISHES[turn.user.rendering],
+            sent=turn.sent,
+            read=files.read,
+            keep=keep,
+            ours=ours,
+            below=below,
         )
 
     async def _follow(self, claim: Claim, draft: Draft) -> str:

@@ -19,7 +19,7 @@ from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Bursts
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands
+from telegram_bot.handlers import chat, commands, copying
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
 from telegram_bot.naming import Names, tell_nobody
@@ -64,7 +64,7 @@ def build() -> Roles:
 
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
-    dispatcher.include_routers(commands.router(), chat.router())
+    dispatcher.include_routers(copying.router(), commands.router(), chat.router())
     roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 

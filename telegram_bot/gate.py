@@ -9,14 +9,14 @@ import structlog
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
 from aiogram.exceptions import TelegramRetryAfter
-from aiogram.methods import Response, SendChatAction, SendMessageDraft, TelegramMethod
+from aiogram.methods import Response, SendChatAction, SendMessageDraft, SendRichMessageDraft, TelegramMethod
 from aiogram.methods.base import TelegramType
 
 log = structlog.get_logger(__name__)
 
 SLOW_FRAMES = 10  # after a ban so many frames go at half the pace
 # Worth nothing later: inside a ban they are left out, all else waits its time.
-FLEETING = (SendMessageDraft, SendChatAction)
+FLEETING = (SendMessageDraft, SendRichMessageDraft, SendChatAction)
 
 
 class Banned(Exception):

@@ -1,13 +1,32 @@
 """Buttons and what they carry. Pure."""
 
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
+
+COPY_TEXT_MAX = 256  # characters, Bot API: CopyTextButton.text
 
 
 class RetryPress(CallbackData, prefix="retry"):
     """Ask a turn that broke off again."""
 
     turn: int
+
+
+class CopyPress(CallbackData, prefix="copy"):
+    """Get the source of a rich message: of which turn, which stretch of its Markdown, and which part of that."""
+
+    turn: int
+    said: int
+    part: int
+
+
+def copy_as_text(press: CopyPress, source: str, words: str) -> InlineKeyboardMarkup:
+    """A button below a rich message, whose text some clients cannot copy; a short text it puts there itself."""
+    if len(source.encode("utf-16-le")) // 2 <= COPY_TEXT_MAX:
+        button = InlineKeyboardButton(text=words, copy_text=CopyTextButton(text=source))
+    else:
+        button = InlineKeyboardButton(text=words, callback_data=press.pack())
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
 
 
 def retry(turn_id: int, words: str) -> InlineKeyboardMarkup:

@@ -1,7 +1,8 @@
 """The one way out: everything the bot says in a chat goes through a Destination."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from aiogram import Bot
@@ -14,11 +15,27 @@ from aiogram.exceptions import (
     TelegramNotFound,
     TelegramServerError,
 )
-from aiogram.methods import SendDocument, SendMessage, SendMessageDraft, SendPhoto, TelegramMethod
-from aiogram.types import BufferedInputFile, InlineKeyboardMarkup, LinkPreviewOptions, Message, MessageEntity
+from aiogram.methods import (
+    SendDocument,
+    SendMessage,
+    SendMessageDraft,
+    SendPhoto,
+    SendRichMessage,
+    SendRichMessageDraft,
+    TelegramMethod,
+)
+from aiogram.types import (
+    BufferedInputFile,
+    InlineKeyboardMarkup,
+    InputRichMessage,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+)
 
 from telegram_bot.gate import Banned
-from telegram_bot.rendering import Rendered, plain, render, split
+from telegram_bot.latch import RichLatch
+from telegram_bot.rendering import Part, Rendered, Rich, plain, render, split
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +50,9 @@ RETRY_SECONDS = (
 )  # between tries when Telegram cannot be reached; then the last
 PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
 PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
+FRAME_SECONDS = 1.0  # faster was answered with bans in production
+KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
+RICH = (SendRichMessage, SendRichMessageDraft)
 # What Telegram says when there is nobody left to send to.
 GONE = (
     "chat not found",
@@ -62,6 +82,27 @@ class Destination:
     bot: Bot
     chat_id: int
     topic: int | None = None
+    latch: RichLatch = field(default_factory=RichLatch)
+
+    @property
+    def frame_seconds(self) -> float:
+        """The pause between two frames of a growing answer."""
+        return FRAME_SECONDS
+
+    @property
+    def keep_alive_seconds(self) -> float:
+        """How long a frame lasts without another."""
+        return KEEP_ALIVE_SECONDS
+
+    @property
+    def takes_rich(self) -> bool:
+        """Whether a rich message is worth a try; without a chat's number there is nowhere to send one to."""
+        return bool(self.chat_id) and not self.latch.is_shut(self.chat_id)
+
+    @property
+    def draws_rich(self) -> bool:
+        """Whether a rich draft is: only private chats, whose numbers are positive, have drafts."""
+        return self.chat_id > 0 and self.takes_rich
 
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
         """Show a draft as it stands. False when this frame was not shown; the next one is made afresh."""
@@ -75,17 +116,58 @@ class Destination:
             can_stop=True,
         )
         try:
-            await self.bot(method)
-        except (TelegramForbiddenError, TelegramNotFound) as error:
-            raise Unreachable(error.message) from error
+            return await self._show(method)
         except TelegramBadRequest as error:
-            if _gone(error):
-                raise Unreachable(error.message) from error
             log.warning("draft.refused", chat=self.chat_id, reason=error.message)
             return False
+
+    async def rich_frame(self, draft_id: int, message: InputRichMessage) -> bool:
+        """The same for a rich draft; one that is refused is the last one there for a while."""
+        method = SendRichMessageDraft(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            draft_id=draft_id,
+            rich_message=message,
+            can_stop=True,
+        )
+        try:
+            return await self._show(method)
+        except TelegramBadRequest as error:
+            self._refused(error)
+            return False
+
+    async def _show(self, method: SendMessageDraft | SendRichMessageDraft) -> bool:
+        try:
+            await self.bot(method)
+        except (TelegramForbiddenError, TelegramNotFound, TelegramBadRequest) as error:
+            raise _refusal(method, error) from error
         except (Banned, TelegramNetworkError, TelegramServerError, ClientDecodeError):
             return False
         return True
+
+    async def part(self, part: Part, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+        """Send one part of an answer. A rich one that Telegram refuses goes classic, without the buttons below it."""
+        if isinstance(part, Rendered):
+            return await self.text(part, keyboard=keyboard)
+        if self.takes_rich:
+            try:
+                return [await self._rich(part, keyboard)]
+            except TelegramBadRequest as error:
+                self._refused(error)
+        return [sent for piece in split(part.source) for sent in await self.text(piece)]
+
+    async def _rich(self, part: Rich, keyboard: InlineKeyboardMarkup | None) -> int:
+        method = SendRichMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            rich_message=part.message,
+            reply_markup=keyboard,
+        )
+        return await self._deliver(method)
+
+    def _refused(self, error: TelegramBadRequest) -> None:
+        log.warning("rich.refused", chat=self.chat_id, reason=error.message)
+        self.latch.shut(self.chat_id)
 
     async def text(self, part: Rendered, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
         """Send one message that stays; entities that Telegram will not take cost the styling, never the words."""
@@ -146,12 +228,8 @@ class Destination:
         while True:
             try:
                 return (await self.bot(method)).message_id
-            except (TelegramForbiddenError, TelegramNotFound) as error:
-                raise Unreachable(error.message) from error
-            except TelegramBadRequest as error:
-                if _gone(error):
-                    raise Unreachable(error.message) from error
-                raise
+            except (TelegramForbiddenError, TelegramNotFound, TelegramBadRequest) as error:
+                raise _refusal(method, error) from error
             except TelegramEntityTooLarge as error:
                 raise TelegramBadRequest(method, error.message) from error
             except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
@@ -166,5 +244,13 @@ def entities_of(rendered: Rendered) -> list[MessageEntity]:
     return [MessageEntity.model_validate(entity.as_dict()) for entity in rendered.entities]
 
 
-def _gone(error: TelegramBadRequest) -> bool:
-    return any(words in error.message.lower() for words in GONE)
+def _refusal(
+    method: TelegramMethod[Any], error: TelegramForbiddenError | TelegramNotFound | TelegramBadRequest
+) -> Unreachable | TelegramBadRequest:
+    """What a refusal means: nobody is there any more, or only this will not do."""
+    if isinstance(error, TelegramNotFound) and isinstance(method, RICH):
+        old_server: TelegramMethod[Any] = method  # older than rich messages
+        return TelegramBadRequest(old_server, error.message)
+    if not isinstance(error, TelegramBadRequest) or any(words in error.message.lower() for words in GONE):
+        return Unreachable(error.message)
+    return error

@@ -9,7 +9,7 @@ from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Thought, Use, Words
-from tests.flows import books
+from tests.flows import books, shown
 
 OLD_TOOL = {"name": "old_tool", "description": "It was taken out.", "schema": {"type": "object"}}
 
@@ -17,7 +17,7 @@ OLD_TOOL = {"name": "old_tool", "description": "It was taken out.", "schema": {"
 async def ask(anna: Person, words: str, count: int) -> str:
     await anna.send(words)
     await books.all_done(count)
-    return str(anna.replies[-1]["text"])
+    return shown.words(anna.replies[-1])
 
 
 @in_db
