@@ -15,9 +15,7 @@ from telegram_bot.gate import Gate
 from telegram_bot.outgoing import Destination, Words
 from telegram_bot.rendering import split
 
-FRAME_SECONDS = 1.0  # faster was answered with bans in production
 THINKING_SECONDS = 0.15  # a model that answers sooner needs no "Thinking…" before its words
-KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 FOREVER = 3600.0
 
 Unit = str | File | Words  # a str is a finished piece of the model's Markdown
@@ -169,7 +167,7 @@ class Draft:
 
     async def _frame_if_due(self) -> None:
         now = time.monotonic()
-        fading = self._shown is not None and now - self._shown_at >= KEEP_ALIVE_SECONDS
+        fading = self._shown is not None and now - self._shown_at >= self._to.keep_alive_seconds
         if not self._live or not (fading or (self._dirty and now >= self._next_frame)):
             return
         self._dirty = False
@@ -181,7 +179,7 @@ class Draft:
             self._shown, self._shown_at = frame, time.monotonic()
         else:
             self._dirty = True
-        self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, FRAME_SECONDS)
+        self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, self._to.frame_seconds)
 
     async def _pause(self) -> None:
         """Wait for news, for the next frame's time, or until the draft would fade."""
@@ -190,10 +188,10 @@ class Draft:
             seconds = self._next_frame - now
         elif self._tools:
             self._dirty = True
-            seconds = LABEL_SECONDS
-            self._next_frame = now + LABEL_SECONDS
+            self._next_frame = max(self._next_frame, now + LABEL_SECONDS)
+            seconds = self._next_frame - now
         else:
-            seconds = self._shown_at + KEEP_ALIVE_SECONDS - now if self._shown else FOREVER
+            seconds = self._shown_at + self._to.keep_alive_seconds - now if self._shown else FOREVER
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
