@@ -19,7 +19,7 @@ from conversations.epochs import Need
 from conversations.errors import LeaseLost
 from conversations.files import list_files
 from conversations.leases import note, owned
-from conversations.models import Turn
+from conversations.models import Chat, Turn
 from conversations.parts import Summary, text_of
 from conversations.reply import Reply, usage_of
 from conversations.steps import Step, open_step, refuse
@@ -79,7 +79,8 @@ def _begin_epoch(turn: Turn, step: Step, summary: str, cost: Decimal, tools: Ite
     parts = (Summary(opening.strip(), str(cost)), *carried.files, *carried.waiting)
     opener = append(turn.pk, thread.pk, thread.chat_id, "user", parts, step=step.number, cost=cost)
     assert opener.seq is not None, "append gives it"
-    thread.system, thread.tools = head_of(turn.user, tools, began=thread.created_at.date())
+    alone = thread.chat.kind == Chat.Kind.PRIVATE
+    thread.system, thread.tools = head_of(turn.user, tools, began=thread.created_at.date(), alone=alone)
     thread.epoch_begins = opener.seq
     thread.save(update_fields=["system", "tools", "epoch_begins"])
     transaction.on_commit(lambda: cache.forget(thread.pk))

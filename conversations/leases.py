@@ -31,6 +31,7 @@ def threads_left_waiting() -> list[int]:
     left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
     running = Turn.objects.filter(state=Turn.State.RUNNING)
     left = left.exclude(thread__in=running.values("thread"))
+    left = left.filter(thread__dead_at__isnull=True, thread__chat__dead_at__isnull=True)
     return list(left.order_by("thread").values_list("thread", flat=True).distinct())
 
 

@@ -65,6 +65,12 @@ class Thread(models.Model):
         help_text="Place of the summary the present epoch begins with; messages before it are no longer said.",
     )
     spoken_on = models.DateField(null=True, editable=False, help_text="The day (UTC) of the last message.")
+    dead_at = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram says its topic is gone or closed: nothing is sent there."
+    )
+    hidden_at = models.DateTimeField(
+        null=True, blank=True, help_text="The person took it off their list; its content stays."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -80,6 +86,25 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return self.title or f"thread {self.pk}"
+
+
+class Topic(models.Model):
+    """A Telegram topic as its service messages describe it; its conversations are the threads of its lane."""
+
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="topics")
+    telegram_id = models.BigIntegerField(help_text="Telegram's message_thread_id.")
+    title = models.CharField(max_length=128, blank=True)
+    may_be_renamed = models.BooleanField(
+        default=False, help_text="Nobody chose its name; Telegram expects the bot to find one."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat", "telegram_id"], name="one_topic_per_number"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"topic {self.telegram_id}"
 
 
 class Turn(models.Model):
@@ -110,6 +135,16 @@ class Turn(models.Model):
     attempts = models.PositiveIntegerField(default=1, help_text="Processes that have worked on it.")
     cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     sent = models.JSONField(default=list, blank=True)
+    growing = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Telegram's id of the group message that grows by edits; complete once `sent` has it.",
+    )
+    guest_message = models.CharField(
+        max_length=128,
+        blank=True,
+        help_text="Telegram's inline message id: the answer is given as a guest, in a chat the bot is not in.",
+    )
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -73,7 +73,7 @@ def open_step(
     """
     first = bool(placed)
     if not first and turn.steps:
-        take_in(turn, waiting_messages(turn.thread_id))
+        take_in(turn, waiting_messages(turn.thread_id, author=turn.user_id))
     rows = gather(turn, placed)
     unasked = need is None
     if need is None:

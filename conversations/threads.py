@@ -100,15 +100,28 @@ def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[T
     return thread
 
 
+def start_beside(chat: Chat, *, user: User, tools: Iterable[Tool]) -> Thread:
+    """A thread that does not take the place of the chat's current one: a question asked from elsewhere."""
+    thread = _new_thread(chat, None, user, tools)
+    thread.is_current = False
+    thread.save()
+    return thread
+
+
 def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
-    system, specs = head_of(user, tools, began=timezone.now().date())
+    alone = chat.kind == Chat.Kind.PRIVATE
+    system, specs = head_of(user, tools, began=timezone.now().date(), alone=alone)
     return Thread(chat=chat, topic=topic, system=system, tools=specs)
 
 
-def head_of(user: User, tools: Iterable[Tool], *, began: date) -> tuple[str, str]:
-    """What stands before the messages of an epoch: the system prompt, and the tools as JSON."""
+def head_of(user: User, tools: Iterable[Tool], *, began: date, alone: bool) -> tuple[str, str]:
+    """What stands before the messages of an epoch: the system prompt, and the tools as JSON.
+
+    In a group (not `alone`) one person's own words to the model are nobody else's.
+    """
     specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
-    system = render_to_string("prompts/system.md", {"today": began, "instructions": user.instructions})
+    words = {"today": began, "instructions": user.instructions if alone else "", "alone": alone}
+    system = render_to_string("prompts/system.md", words)
     return system.strip(), json.dumps(specs, ensure_ascii=False)
 
 
@@ -127,14 +140,23 @@ def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts
     Message.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def waiting_messages(thread_id: int) -> list[Message]:
-    """What people wrote in a thread and no turn has taken in, oldest first."""
-    return list(Message.objects.filter(thread_id=thread_id, seq__isnull=True).order_by("pk"))
+def waiting_messages(thread_id: int, *, author: int | None = None) -> list[Message]:
+    """What one person wrote in a thread and no turn has taken in, oldest first: `author`, or who waits longest.
+
+    A turn has one payer, so what others wrote meanwhile waits for a turn of their own.
+    """
+    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True).order_by("pk")
+    return _of_one_person(list(waiting), author)
 
 
-def unclaimed_messages(thread_id: int) -> list[Message]:
-    """The same, as long as no turn is running that will take them in."""
-    return list(Message.objects.raw(UNCLAIMED, [thread_id]))
+def unclaimed_messages(thread_id: int, *, author: int) -> list[Message]:
+    """The same, as long as no turn is running: then its next step takes them in, or its end does."""
+    return _of_one_person(list(Message.objects.raw(UNCLAIMED, [thread_id])), author)
+
+
+def _of_one_person(waiting: Sequence[Message], author: int | None) -> list[Message]:
+    author = waiting[0].author_id if waiting and author is None else author
+    return [message for message in waiting if message.author_id == author]
 
 
 def take_in(turn: Turn, waiting: Sequence[Message]) -> list[Message]:

@@ -46,18 +46,20 @@ class Claim:
     rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
 
 
-def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, Model]) -> Claim | None:
-    """Take the waiting messages of a thread into a new turn; None when there is nothing to do here.
+def claim_turn(
+    thread: Thread, *, user: User, owner: str, models: Mapping[str, Model], guest_message: str = ""
+) -> Claim | None:
+    """Take a person's waiting messages into a new turn, theirs to pay; None when there is nothing to do here.
 
     Call inside a transaction that holds the row of `user`, who wrote last as far as the caller knows, and
     then the thread's. While a turn is running its next step takes the messages in, or its end does.
     """
-    waiting = unclaimed_messages(thread.pk)
+    waiting = unclaimed_messages(thread.pk, author=user.pk)
     if not waiting:
         return None
     until = lease_end()
-    payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
-    turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
+    # Its first step is the one opened below.
+    turn = _new_turn(thread, user, owner, models, steps=1, guest_message=guest_message)
     placed = take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
         placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
@@ -70,23 +72,21 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
     waiting = waiting_messages(thread_id)
     if not waiting:
         return None
-    user = lock_user(_payer(waiting).pk)
+    author = waiting[0].author_id
+    assert author is not None, "a person's message has its author"
+    user = lock_user(author)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
+    if thread.dead_at or thread.chat.dead_at:
+        return None  # nobody would see the answer, and somebody would pay for it
     return claim_turn(thread, user=user, owner=owner, models=models)
 
 
-def _payer(waiting: Sequence[Message]) -> User:
-    """Who asked last, and pays."""
-    user = waiting[-1].author
-    assert user is not None, "a person's message has its author"
-    return user
-
-
-def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
+def _new_turn(
+    thread: Thread, user: User, owner: str, models: Mapping[str, Model], **fields: int | str
+) -> Turn:
     model = user.model if user.model in models else settings.DEFAULT_MODEL
-    return Turn.objects.create(
-        thread=thread, user=user, model=model, steps=steps, lease_owner=owner, lease_until=Now() + LEASE
-    )
+    lease = {"lease_owner": owner, "lease_until": Now() + LEASE}
+    return Turn.objects.create(thread=thread, user=user, model=model, **lease, **fields)
 
 
 @transaction.atomic
@@ -130,7 +130,10 @@ def _complete(rows: Sequence[history.Row]) -> bool:
 def request_stop(*, chat_telegram_id: int, topic: int | None = None, user_id: int | None = None) -> list[int]:
     """Mark the running turns of a lane as to be stopped; returns them. Their owners see it."""
     running = Turn.objects.filter(
-        state=Turn.State.RUNNING, thread__chat__telegram_id=chat_telegram_id, thread__topic=topic
+        state=Turn.State.RUNNING,
+        thread__chat__telegram_id=chat_telegram_id,
+        thread__topic=topic,
+        guest_message="",  # what is answered elsewhere goes on
     )
     if user_id is not None:
         running = running.filter(user_id=user_id)
@@ -180,7 +183,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
         .select_related("thread", "thread__chat", "user")
         .first()
     )
-    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE):
+    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE) or old.thread.hidden_at:
         raise NotARetry(f"turn {turn_id}")
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
@@ -188,8 +191,8 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     if old.messages.filter(role="assistant", reason="").update(superseded=True):
         said.forget(thread.pk)
     until = lease_end()
-    turn = _new_turn(thread, old.user, owner, models)
-    take_in(turn, waiting_messages(thread.pk))
+    turn = _new_turn(thread, old.user, owner, models, guest_message=old.guest_message)
+    take_in(turn, waiting_messages(thread.pk, author=user_id))
     # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
     refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)
     need = Need.MUST if refused else None

@@ -8,24 +8,26 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand
+from aiogram.types import BotCommand, BotCommandScopeAllGroupChats
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from config.patience import patiently
 from conversations.providers import available
+from conversations.titles import Named
 from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Bursts
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands, copying
+from telegram_bot.handlers import chat, commands, copying, groups, guests, threads, topics
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
-from telegram_bot.naming import Names, tell_nobody
+from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
 from telegram_bot.texts import say
+from telegram_bot.topics import name_topic
 from tools.catalog import tools
 
 log = structlog.get_logger(__name__)
@@ -56,7 +58,11 @@ def build() -> Roles:
         raise ImproperlyConfigured(
             f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}; it must be one of: {known}."
         )
-    names = Names(told=tell_nobody)
+
+    async def told(named: Named) -> None:
+        await name_topic(bot, named.thread_id, named.title)
+
+    names = Names(told=told)
     answers = Answers(bot, gate, desk, names)
 
     async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
@@ -64,7 +70,15 @@ def build() -> Roles:
 
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
-    dispatcher.include_routers(copying.router(), commands.router(), chat.router())
+    dispatcher.include_routers(
+        topics.router(),
+        copying.router(),
+        groups.router(),
+        guests.router(),
+        threads.router(),
+        commands.router(),
+        chat.router(),
+    )
     roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 
@@ -99,9 +113,16 @@ async def _apologise(bot: Bot, inbound: Inbound) -> None:
 async def set_menu(bot: Bot) -> None:
     """The commands menu, in every language the bot speaks."""
     for code, _ in settings.LANGUAGES:
+        language = None if code == settings.LANGUAGE_CODE else code
         with translation.override(code):
-            menu = [
-                BotCommand(command=entry.command, description=str(entry.description))
-                for entry in commands.MENU
+            menu = [BotCommand(command=it.command, description=str(it.description)) for it in commands.MENU]
+            in_groups = [
+                BotCommand(
+                    command=it.command,
+                    description=str(it.description),
+                    is_ephemeral=it.command in groups.EPHEMERAL or None,
+                )
+                for it in groups.GROUP_MENU
             ]
-        await bot.set_my_commands(menu, language_code=None if code == settings.LANGUAGE_CODE else code)
+        await bot.set_my_commands(menu, language_code=language)
+        await bot.set_my_commands(in_groups, BotCommandScopeAllGroupChats(), language_code=language)

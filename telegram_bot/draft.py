@@ -187,8 +187,8 @@ class Draft:
             seconds = self._next_frame - now
         elif self._tools:
             self._dirty = True
-            seconds = LABEL_SECONDS
-            self._next_frame = now + LABEL_SECONDS
+            self._next_frame = max(self._next_frame, now + LABEL_SECONDS)
+            seconds = self._next_frame - now
         else:
             seconds = self._shown_at + self._to.keep_alive_seconds - now if self._shown else FOREVER
         if seconds > 0:

@@ -25,7 +25,7 @@ ALLOWED_UPDATES = [
     "guest_message",
 ]
 # These wait for nothing: their senders do not, or they are about what is under way.
-AT_ONCE = frozenset({"callback_query", "pre_checkout_query", "stopped_message_generation"})
+AT_ONCE = frozenset({"callback_query", "pre_checkout_query", "stopped_message_generation", "guest_message"})
 
 
 @dataclass(frozen=True, slots=True)

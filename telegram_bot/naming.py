@@ -46,8 +46,3 @@ class Names:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def tell_nobody(named: Named) -> None:
-    """Where topics are not renamed."""
-    log.info("thread.named", thread=named.thread_id)

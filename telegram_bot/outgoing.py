@@ -11,6 +11,7 @@ from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramEntityTooLarge,
     TelegramForbiddenError,
+    TelegramMigrateToChat,
     TelegramNetworkError,
     TelegramNotFound,
     TelegramServerError,
@@ -26,11 +27,14 @@ from aiogram.methods import (
 )
 from aiogram.types import (
     BufferedInputFile,
+    EphemeralMessageParameters,
+    ForceReply,
     InlineKeyboardMarkup,
     InputRichMessage,
     LinkPreviewOptions,
     Message,
     MessageEntity,
+    ReplyParameters,
 )
 
 from telegram_bot.gate import Banned
@@ -49,6 +53,7 @@ RETRY_SECONDS = (
     30.0,
 )  # between tries when Telegram cannot be reached; then the last
 PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
+PLACEHOLDER_MAX = 64  # ForceReply.input_field_placeholder: "1-64 characters"
 PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
@@ -56,15 +61,24 @@ RICH = (SendRichMessage, SendRichMessageDraft)
 # What Telegram says when there is nobody left to send to.
 GONE = (
     "chat not found",
-    "thread not found",
     "user is deactivated",
     "group chat was deleted",
     "bot was kicked",
 )
 
 
+# And what it says when only this one topic is gone or closed.
+PLACE_GONE = ("thread not found", "topic_deleted", "topic_closed", "topic_id_invalid")
+# A group that became a supergroup has no topics yet, and its old messages have other numbers.
+NOT_THERE = {"message_thread_id": None, "reply_parameters": None}
+
+
 class Unreachable(Exception):
     """Nothing can be sent there any more: blocked, deleted, kicked. No retry, no word into the void."""
+
+
+class PlaceGone(Unreachable):
+    """The same for one topic only; the rest of its chat is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +203,46 @@ class Destination:
             sent += await self.text(part, keyboard=keyboard if number == len(parts) else None)
         return sent
 
+    async def ask(self, words: str, placeholder: str) -> None:
+        """Ask for words that come as a reply to this message; the app opens the reply by itself."""
+        (part,) = split(words)
+        method = SendMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            text=part.text,
+            entities=entities_of(part) or None,
+            parse_mode=None,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=ForceReply(force_reply=True, input_field_placeholder=placeholder[:PLACEHOLDER_MAX]),
+        )
+        await self._deliver(method)
+
+    async def whisper(self, words: Words, person: int, *, to_whisper: int | None = None) -> bool:
+        """Send an ephemeral message, which one member of a group sees; False when Telegram takes none here.
+
+        It takes them from administrators, and as the answer to an ephemeral message.
+        """
+        (part, *rest) = split(words.text)
+        if rest:
+            return False  # longer than one message
+        method = SendMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            text=part.text,
+            entities=entities_of(part) or None,
+            parse_mode=None,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=words.keyboard,
+            ephemeral_message_parameters=EphemeralMessageParameters(receiver_user_id=person),
+            reply_parameters=ReplyParameters(ephemeral_message_id=to_whisper) if to_whisper else None,
+        )
+        try:
+            await Destination._deliver(self, method)
+        except TelegramBadRequest as error:
+            log.info("whisper.refused", chat=self.chat_id, reason=error.message)
+            return False
+        return True
+
     async def file(self, name: str, mime: str, content: bytes) -> list[int]:
         """Send a file: as a photo where Telegram takes one, else as a document."""
         upload = BufferedInputFile(content, filename=name)
@@ -230,6 +284,10 @@ class Destination:
                 return (await self.bot(method)).message_id
             except (TelegramForbiddenError, TelegramNotFound, TelegramBadRequest) as error:
                 raise _refusal(method, error) from error
+            except (
+                TelegramMigrateToChat
+            ) as error:  # its update is on its way; until then each call is told so
+                method = method.model_copy(update={"chat_id": error.migrate_to_chat_id, **NOT_THERE})
             except TelegramEntityTooLarge as error:
                 raise TelegramBadRequest(method, error.message) from error
             except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
@@ -244,6 +302,19 @@ def entities_of(rendered: Rendered) -> list[MessageEntity]:
     return [MessageEntity.model_validate(entity.as_dict()) for entity in rendered.entities]
 
 
+def raise_if_gone(error: TelegramBadRequest) -> None:
+    """Raise Unreachable when Telegram says that there is nobody left to send to."""
+    if gone := _gone(error):
+        raise gone from error
+
+
+def _gone(error: TelegramBadRequest) -> Unreachable | None:
+    said = error.message.lower()
+    if any(words in said for words in PLACE_GONE):
+        return PlaceGone(error.message)
+    return Unreachable(error.message) if any(words in said for words in GONE) else None
+
+
 def _refusal(
     method: TelegramMethod[Any], error: TelegramForbiddenError | TelegramNotFound | TelegramBadRequest
 ) -> Unreachable | TelegramBadRequest:
@@ -251,6 +322,6 @@ def _refusal(
     if isinstance(error, TelegramNotFound) and isinstance(method, RICH):
         old_server: TelegramMethod[Any] = method  # older than rich messages
         return TelegramBadRequest(old_server, error.message)
-    if not isinstance(error, TelegramBadRequest) or any(words in error.message.lower() for words in GONE):
+    if not isinstance(error, TelegramBadRequest):
         return Unreachable(error.message)
-    return error
+    return _gone(error) or error

@@ -30,9 +30,23 @@ def known(profile: Profile) -> tuple[int, str]:
 
 @transaction.atomic
 def start_over(
-    profile: Profile, *, chat_telegram_id: int, chat_title: str, topic: int | None, tools: Sequence[Tool]
+    profile: Profile,
+    *,
+    chat_telegram_id: int,
+    chat_title: str,
+    chat_kind: str = "private",
+    topic: int | None,
+    tools: Sequence[Tool],
 ) -> None:
-    """/new in a private chat."""
+    """/new: the lane goes on with a fresh thread."""
     user = sync_user(profile)
-    chat = sync_chat(telegram_id=chat_telegram_id, kind="private", title=chat_title)
+    chat = sync_chat(telegram_id=chat_telegram_id, kind=chat_kind, title=chat_title)
     start_thread(chat, topic=topic, user=user, tools=tools)
+
+
+def guest_language(profile: Profile) -> str | None:
+    """The language to speak with somebody who asks from elsewhere; None when staff blocked them."""
+    user = User.objects.filter(telegram_id=profile.telegram_id).first()
+    if user is not None and user.blocked_at is not None:
+        return None
+    return language_of(user or User(telegram_language=profile.telegram_language))

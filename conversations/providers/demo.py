@@ -37,6 +37,7 @@ OUTPUT_MAX = 32_000
 
 # How a cut answer is asked for again; the first is the loop's own sentence.
 GO_ON = re.compile(r"\W*(go on|continue|продолж|дальше)", re.IGNORECASE)
+SPEAKER = re.compile(r"^\[[^\]\n]*\]: ?", re.MULTILINE)  # a group's mark of who speaks
 WORDS = re.compile(r"\s*\S+\s*")  # a word with the space around it: put together they are the text
 
 
@@ -132,7 +133,7 @@ def _question(messages: Sequence[RequestMessage]) -> str:
     for message in reversed(messages):
         if message.role == "user":
             files = ", ".join(part.name for part in message.parts if isinstance(part, File))
-            if words := text_of(message.parts).strip() or files:
+            if words := SPEAKER.sub("", text_of(message.parts)).strip() or files:
                 return words
     return ""
 

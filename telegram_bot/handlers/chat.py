@@ -1,6 +1,6 @@
 """What people write."""
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.enums import ChatType
 from aiogram.types import ChatMemberUpdated, Message, MessageGenerationStopped
 
@@ -39,15 +39,6 @@ async def on_other_kind(message: Message) -> None:
         await reply(message, "not_yet")
 
 
-async def on_group_message(message: Message, bot: Bot) -> None:
-    """Groups come later: whoever speaks to the bot there gets one sentence."""
-    me = await bot.me()
-    text = message.text or message.caption or ""
-    answered = message.reply_to_message and message.reply_to_message.from_user
-    if f"@{me.username}" in text or (answered and answered.id == me.id):
-        await reply(message, "groups_later")
-
-
 async def on_stop_button(stopped: MessageGenerationStopped, answers: Answers) -> None:
     """Telegram's own Stop button under a draft."""
     await answers.stop(stopped.chat.id, stopped.message_thread_id)
@@ -65,7 +56,6 @@ def router() -> Router:
     private = F.chat.type == ChatType.PRIVATE
     router.message.register(on_message, private, F.text)
     router.message.register(on_other_kind, private, F.content_type.in_(KINDS_LATER))
-    router.message.register(on_group_message, F.chat.type.in_({ChatType.GROUP, ChatType.SUPERGROUP}))
     router.stopped_message_generation.register(on_stop_button)
     router.my_chat_member.register(on_membership, private)
     return router

@@ -17,16 +17,19 @@ const post = (path, body) => request(path, { method: "POST", headers: { "content
 
 export const people = () => request("/people/");
 export const chats = (person) => request(`/people/${person}/chats`);
-export const sendText = (person, chat, text, replyTo) => post(`/people/${person}/send`, { chat, text, reply_to: replyTo });
+export const sendText = (person, chat, topic, text, replyTo) => post(`/people/${person}/send`, { chat, topic, text, reply_to: replyTo });
+export const newTopic = (person, chat) => post(`/people/${person}/topic`, { chat });
+export const abilities = (changed) => post("/control/abilities", changed);
 export const press = (person, chat, messageId, data) => post(`/people/${person}/press`, { chat, message_id: messageId, data });
 export const stop = (person, chat, draftId) => post(`/people/${person}/stop`, { chat, draft_id: draftId });
 export const block = (person, chat, blocked) => post(`/people/${person}/block`, { chat, blocked });
 export const flood = (chat, seconds) => post("/control/flood", { chat, seconds, methods: null });
 export const failNext = (method) => post("/control/fail", { method, times: 1, status: 500, description: "Internal Server Error" });
 
-export function sendFile(person, chat, file, caption) {
+export function sendFile(person, chat, topic, file, caption) {
   const form = new FormData();
   form.append("chat", chat);
+  form.append("topic", topic ?? "");
   form.append("caption", caption);
   form.append("file", file, file.name);
   return request(`/people/${person}/send`, { method: "POST", body: form });

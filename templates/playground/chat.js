@@ -28,10 +28,12 @@ export class Chat {
     bindDates(byId("viewport"), byId("log"), () => !this.scroller.pinned);
   }
 
-  open(person, chat) {
+  /** `topic` is one of the chat's topics, or null: the General one, or a chat that has none. */
+  open(person, chat, topic = null) {
     this.leave?.();
     this.person = person;
     this.id = chat.id;
+    this.topic = topic;
     this.pressed = [];
     this.queue = Promise.resolve();
     this.timeline.open({ self: person.id, showSender: chat.type !== "private" });
@@ -53,7 +55,17 @@ export class Chat {
     this.hooks.onEmpty(this.loaded && empty);
   }
 
+  /** Does this stand in the topic that is open? */
+  isHere(item) {
+    return (item.is_topic_message || item.draft_id ? item.message_thread_id ?? null : null) === this.topic;
+  }
+
   take(event) {
+    const item = event.message ?? event.draft;
+    // An ephemeral message has no number but its own.
+    if (event.message?.ephemeral_message_id) event.message.message_id = event.message.ephemeral_message_id;
+    if (event.type !== "snapshot") this.hooks.onNews?.(event);
+    if (item && !this.isHere(item)) return undefined;
     switch (event.type) {
       case "snapshot": return this.snapshot(event);
       case "message": return this.message(event.message);
@@ -61,13 +73,15 @@ export class Chat {
       case "delete": return this.remove(event.message_id);
       case "draft": return this.drafts.update(event.draft);
       case "draft_end": return this.drafts.end(event.draft_id);
-      case "typing": return this.hooks.onTyping(event.action ?? "typing");
+      case "typing": return (event.message_thread_id ?? null) === this.topic && this.hooks.onTyping(event.action ?? "typing");
       case "answer": return this.answer(event);
       default: return undefined; // an event newer than this page
     }
   }
 
-  snapshot({ bot, messages, drafts, blocked }) {
+  snapshot({ bot, messages: all, drafts, blocked }) {
+    for (const message of all) message.message_id ||= message.ephemeral_message_id;
+    const messages = all.filter((message) => this.isHere(message));
     const log = byId("log");
     // While it is busy a screen reader does not read the whole history out.
     log.setAttribute("aria-busy", "true");
@@ -75,7 +89,7 @@ export class Chat {
     this.loaded = true;
     const current = new Set(messages.map((message) => message.message_id));
     for (const id of [...this.timeline.rows.keys()]) if (!current.has(id)) this.timeline.remove(id);
-    this.drafts.sync(drafts ?? []);
+    this.drafts.sync((drafts ?? []).filter((draft) => this.isHere(draft)));
     for (const message of messages) this.place(message, { animate: false });
     this.layout();
     this.hooks.onBot(bot);
@@ -134,16 +148,16 @@ export class Chat {
 
   deliver(item) {
     this.scroller.toBottom();
-    const { person, id } = this;
+    const { person, id, topic } = this;
     // One after the other: two quick messages must arrive in the order they were written.
-    this.queue = this.queue.then(() => this.post(item, person, id));
+    this.queue = this.queue.then(() => this.post(item, person, id, topic));
   }
 
-  async post(item, person, chat) {
+  async post(item, person, chat, topic) {
     try {
       const sent = item.file
-        ? await api.sendFile(person.id, chat, item.file, item.text)
-        : await api.sendText(person.id, chat, item.text, item.replied?.message_id);
+        ? await api.sendFile(person.id, chat, topic, item.file, item.text)
+        : await api.sendText(person.id, chat, topic, item.text, item.replied?.message_id);
       this.outbox.confirm(item, sent?.message_id, this.timeline.has(sent?.message_id));
     } catch (error) {
       // It may have got through all the same; then its message has already taken the item away.

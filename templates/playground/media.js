@@ -79,6 +79,10 @@ export function serviceText(message) {
   if (message.forum_topic_edited) return `Topic renamed: ${message.forum_topic_edited.name ?? ""}`;
   if (message.new_chat_members) return `${message.new_chat_members.map((user) => user.first_name).join(", ")} joined`;
   if (message.left_chat_member) return `${message.left_chat_member.first_name} left`;
+  if (message.forum_topic_closed) return "Topic closed";
+  if (message.forum_topic_reopened) return "Topic opened again";
+  if (message.migrate_to_chat_id) return "This group became a supergroup";
+  if (message.migrate_from_chat_id) return "This supergroup was a group before";
   if (message.new_chat_title) return `The chat is now called ${message.new_chat_title}`;
   return null;
 }
