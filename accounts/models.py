@@ -35,6 +35,7 @@ class User(models.Model):
     instructions = models.TextField(blank=True, help_text="The person's own words to the model.")
     rendering = models.CharField(max_length=8, choices=Rendering, default=Rendering.AUTO)
     receipts = models.BooleanField(default=False, help_text="A line with the cost under each answer.")
+    transcripts = models.BooleanField(default=True, help_text="Shows what was heard in a voice note, folded.")
 
     balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
     held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)

@@ -53,11 +53,10 @@ def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, M
     then the thread's. While a turn is running its next step takes the messages in, or its end does.
     """
     waiting = unclaimed_messages(thread.pk)
-    if not waiting:
+    if (payer := _payer(waiting, user)) is None:
         return None
     until = lease_end()
-    payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
-    turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
+    turn = new_turn(thread, payer, owner, models, steps=1)  # the one opened below
     placed = take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
         placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
@@ -67,22 +66,22 @@ def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, M
 @transaction.atomic
 def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
     """After a turn has ended: what arrived meanwhile starts the next one."""
-    waiting = waiting_messages(thread_id)
-    if not waiting:
+    if (payer := _payer(waiting_messages(thread_id))) is None:
         return None
-    user = lock_user(_payer(waiting).pk)
+    user = lock_user(payer.pk)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
     return claim_turn(thread, user=user, owner=owner, models=models)
 
 
-def _payer(waiting: Sequence[Message]) -> User:
-    """Who asked last, and pays."""
-    user = waiting[-1].author
-    assert user is not None, "a person's message has its author"
-    return user
+def _payer(waiting: Sequence[Message], known: User | None = None) -> User | None:
+    """Who asked last. None when nobody asks: a note about an edit waits for the next question."""
+    asked = next((message for message in reversed(waiting) if message.role == "user"), None)
+    if asked is None:
+        return None
+    return known if known is not None and asked.author_id == known.pk else asked.author
 
 
-def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
+def new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
     model = user.model if user.model in models else settings.DEFAULT_MODEL
     return Turn.objects.create(
         thread=thread, user=user, model=model, steps=steps, lease_owner=owner, lease_until=Now() + LEASE
@@ -149,7 +148,7 @@ def finish_turn(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> b
     if turn is None:
         raise LeaseLost(f"turn {turn_id}")
     end_turn(turn, sent)
-    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
+    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True, role="user").exists()
 
 
 def end_turn(turn: Turn, sent: Sequence[Sequence[int]]) -> None:
@@ -188,7 +187,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     if old.messages.filter(role="assistant", reason="").update(superseded=True):
         said.forget(thread.pk)
     until = lease_end()
-    turn = _new_turn(thread, old.user, owner, models)
+    turn = new_turn(thread, old.user, owner, models)
     take_in(turn, waiting_messages(thread.pk))
     # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
     refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.services import sync_user
 from billing.ledger import grant_starting_credit
 from conversations.contracts import Model, Tool
+from conversations.edits import amend
 from conversations.threads import lane, receive
 from conversations.turns import Claim, claim_turn
 from telegram_bot.intake import Inbound, kind_of, lane_of
@@ -104,6 +105,25 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
         user=user,
         tools=desk.tools.values(),
     )
-    receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
+    receive(thread, author=user, messages=[(inbound.message_id, inbound.brought) for inbound in burst])
     mark_handled(update_ids)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)
+
+
+@transaction.atomic
+def take_edit(inbound: Inbound, update_id: int, desk: Desk) -> Claim | None:
+    """Take in what a message says now, and begin the turn that answers it, if it is to be answered at once."""
+    assert inbound.edited_at is not None
+    user = sync_user(inbound.sender)
+    mark_handled([update_id])
+    if user.blocked_at is not None:
+        return None
+    return amend(
+        user,
+        chat_telegram_id=inbound.chat_id,
+        telegram_id=inbound.message_id,
+        edited_at=inbound.edited_at,
+        parts=inbound.brought,
+        owner=desk.owner,
+        models=desk.models,
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from aiohttp import web
+from multidict import MultiDictProxy
 
+from telegram_bot.playground import contents
+from telegram_bot.playground.contents import NotSendable
 from telegram_bot.playground.errors import Refused
 from telegram_bot.playground.people import Impossible, Person
 from telegram_bot.playground.shapes import Json, Upload
@@ -17,6 +21,13 @@ from telegram_bot.playground.state import PrivateChat, State
 
 # What a browser may show in place; the rest is a download, so an uploaded page cannot run here.
 SHOWN_IN_PLACE: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/")
+SHARED: Final[dict[str, Callable[..., Json]]] = {
+    "contact": contents.contact,
+    "location": contents.location,
+    "venue": contents.venue,
+    "poll": contents.poll,
+    "dice": contents.dice,
+}
 HEARTBEAT_SECONDS: Final = 15.0
 DEFAULT_SCOPES: Final = ("all_private_chats", "default")
 
@@ -33,6 +44,8 @@ class People:
         app.router.add_get("/people/{id:\\d+}/chats", self.chats)
         app.router.add_get("/people/{id:\\d+}/events", self.events)
         app.router.add_post("/people/{id:\\d+}/send", self.send)
+        app.router.add_post("/people/{id:\\d+}/share", self.share)
+        app.router.add_post("/people/{id:\\d+}/forward", self.forward)
         app.router.add_post("/people/{id:\\d+}/edit", self.edit)
         app.router.add_post("/people/{id:\\d+}/press", self.press)
         app.router.add_post("/people/{id:\\d+}/stop", self.stop)
@@ -95,17 +108,49 @@ class People:
     async def send(self, request: web.Request) -> web.Response:
         person = self._person(request)
         if request.content_type == "multipart/form-data":
-            form = await request.post()
-            part = form.get("file")
-            if not isinstance(part, web.FileField):
-                raise web.HTTPBadRequest(text="the form has no file")
-            upload = Upload(part.filename, part.content_type, part.file.read())
-            part.file.close()
-            kind = str(form.get("kind") or "") or None
-            message = await person.send_file(upload, caption=str(form.get("caption") or ""), kind=kind)
+            sent = await self._send_files(person, await request.post())
         else:
             body = await _body(request)
-            message = await person.send(_text(body, "text"), reply_to=body.get("reply_to"))
+            quote = str(body.get("quote") or "")
+            sent = [await person.send(_text(body, "text"), reply_to=body.get("reply_to"), quote=quote)]
+        numbers = [message["message_id"] for message in sent]
+        return web.json_response({"message_id": numbers[-1], "message_ids": numbers})
+
+    @staticmethod
+    async def _send_files(person: Person, form: MultiDictProxy[Any]) -> list[Json]:
+        """Several files are an album where the apps would make one; a recording says how long it is."""
+        uploads = []
+        for part in form.getall("file", []):
+            if not isinstance(part, web.FileField):
+                raise web.HTTPBadRequest(text="a file of the form is no file")
+            uploads.append(Upload(part.filename, part.content_type, part.file.read()))
+            part.file.close()
+        if not uploads:
+            raise web.HTTPBadRequest(text="the form has no file")
+        caption, kind = str(form.get("caption") or ""), str(form.get("kind") or "") or None
+        if len(uploads) > 1:
+            return await person.send_files(uploads, caption=caption, kind=kind)
+        seconds, reply_to = str(form.get("duration") or ""), str(form.get("reply_to") or "")
+        details = {"duration": int(seconds)} if seconds.isdecimal() else {}
+        answered = int(reply_to) if reply_to.isdecimal() else None
+        return [await person.send_file(uploads[0], caption=caption, kind=kind, reply_to=answered, **details)]
+
+    async def share(self, request: web.Request) -> web.Response:
+        """A contact, a place, a poll or a dice."""
+        body = await _body(request)
+        make = SHARED.get(str(body.pop("kind", "")))
+        if make is None:
+            raise web.HTTPBadRequest(text=f"kind is none of: {', '.join(SHARED)}")
+        try:
+            content = make(**body)
+        except TypeError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        message = await self._person(request).share(content)
+        return web.json_response({"message_id": message["message_id"]})
+
+    async def forward(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        message = await self._person(request).forward(_number(body, "message_id"))
         return web.json_response({"message_id": message["message_id"]})
 
     async def press(self, request: web.Request) -> web.Response:
@@ -160,7 +205,7 @@ async def say_what_is_wrong(request: web.Request, handler: Any) -> web.StreamRes
     """Answer 400 with the reason when a person asked for something Telegram's apps would not let them do."""
     try:
         response: web.StreamResponse = await handler(request)
-    except (Impossible, Refused) as error:
+    except (Impossible, NotSendable, Refused) as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return response
 

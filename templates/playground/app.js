@@ -7,11 +7,20 @@ import { Composer } from "./composer.js";
 import { byId, drawIcons, element, icon } from "./dom.js";
 import { menu, toast } from "./overlays.js";
 import { People } from "./people.js";
+import { bindRowMenu } from "./rowmenu.js";
 
 // A chat action lasts five seconds in Telegram unless it is sent again.
 const TYPING_MS = 5500;
 const RETRY_MS = 1500;
 const FLOOD_SECONDS = 30;
+
+// What can be sent besides words and files, as an example of each.
+const SHARED = [
+  { label: "Send a place", icon: "pin", content: { kind: "venue", title: "Opera House", address: "Kirsten Flagstads plass 1, Oslo", latitude: 59.9075, longitude: 10.7531 } },
+  { label: "Send a contact", icon: "people", content: { kind: "contact", phone: "+47 22 00 00 00", first_name: "Odd", last_name: "Nansen" } },
+  { label: "Send a poll", icon: "poll", content: { kind: "poll", question: "Where shall we meet?", options: ["In the park", "At the opera", "At home"] } },
+  { label: "Throw a dice", icon: "dice", content: { kind: "dice" } },
+];
 
 const ACTIONS = {
   typing: "typing", upload_photo: "sending a photo", record_video: "recording a video", upload_video: "sending a video",
@@ -21,7 +30,12 @@ const ACTIONS = {
 
 const page = { people: [], person: null, chats: [], chat: null, connected: false, typing: null, blocked: false, bot: null };
 
-const composer = new Composer({ onText: (text, replied) => chat.send(text, replied), onFile: (file, caption) => chat.sendFile(file, caption) });
+const composer = new Composer({
+  onText: (text, replied) => chat.send(text, replied),
+  onFiles: (...sent) => chat.sendFiles(...sent),
+  onEdit: (messageId, text) => chat.change(messageId, text),
+  lastOwn: () => chat.lastOwn(),
+});
 
 const chat = new Chat({
   onBot: showBot,
@@ -30,6 +44,7 @@ const chat = new Chat({
   onBlocked: showBlocked,
   onEmpty: showEmpty,
   onReply: (message) => composer.reply(message),
+  onEdit: (message) => composer.edit(message),
   onCompose: (text) => composer.insert(`@${page.bot?.username ?? ""} ${text}`),
 });
 
@@ -106,6 +121,7 @@ async function control(call, words) {
 function chatMenu() {
   return [
     page.blocked ? { label: "Unblock the bot", icon: "block", run: () => setBlocked(false) } : { label: "Block the bot", icon: "block", run: () => setBlocked(true) },
+    ...SHARED.map(({ label, icon: name, content }) => ({ label, icon: name, run: () => chat.share(content) })),
     { label: `Flood control for ${FLOOD_SECONDS} s`, icon: "bolt", run: () => control(api.flood(page.chat.id, FLOOD_SECONDS), `Every call to this chat answers 429 for ${FLOOD_SECONDS} seconds`) },
     { label: "Fail the next message", icon: "bug", run: () => control(api.failNext("sendMessage"), "The next sendMessage answers 500") },
   ];
@@ -161,6 +177,7 @@ async function start() {
 drawIcons();
 showConnected(false);
 bindActions(byId("flow"), chat);
+bindRowMenu(byId("flow"), chat);
 menu(byId("more"), byId("more-menu"), chatMenu);
 byId("theme").addEventListener("click", () => window.toggleTheme());
 byId("unblock").addEventListener("click", () => setBlocked(false));
