@@ -265,7 +265,11 @@ def test_a_tier_of_one_rate_leaves_the_others_as_they_are():
 
 
 def test_a_model_the_package_does_not_have_is_refused_and_the_others_are_priced(caplog):
-    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == ["claude-opus-5-5", "demo"]
+    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == [
+        "claude-opus-5-5",
+        "demo",
+        "transcription-second",
+    ]
     assert "price_refused" in caplog.text
 
 
