@@ -124,7 +124,7 @@ def introductory():
 
 
 def test_an_announced_price_is_charged_from_its_day_on(introductory: datetime):
-    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo"]
+    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo", "transcription-second"]
     assert sync_prices(["gemini-new"]) == []
     assert rates_for("gemini-new").tiers[0].input == 1
     assert rates_for("gemini-new", introductory - timedelta(seconds=1)).tiers[0].input == 1
