@@ -39,6 +39,7 @@ class User(models.Model):
         help_text="Answers are shown while they grow; off, only whole ones arrive (for screen readers).",
     )
     receipts = models.BooleanField(default=False, help_text="A line with the cost under each answer.")
+    transcripts = models.BooleanField(default=True, help_text="Shows what was heard in a voice note, folded.")
 
     balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
     held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)

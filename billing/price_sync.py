@@ -49,6 +49,9 @@ DEMO_TIER = Tier(
     cache_write_1h=Decimal(2),
 )
 
+# What is no model: dollars for one unit. gpt-transcribe costs $0.27 an hour (OpenAI's price page, November 2026).
+UNITS = {"transcription-second": Decimal("0.27") / 3600}
+
 # Telegram pays $0.013 for a Star, keeps 35 % at withdrawal and 15 % with topics; no margin of ours.
 FIRST_STAR_RATE = {
     "usd_per_star": Decimal("0.013"),
@@ -85,6 +88,7 @@ def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
                 changed.append(model_id)
         if _add_if_new(DEMO, Rates((DEMO_TIER,)), DEMO, display_order=1000):
             changed.append(DEMO)
+        changed += _add_units()
         if not StarRate.objects.exists():
             StarRate.objects.create(effective_from=Now(), **FIRST_STAR_RATE)
     rates_now.cache_clear()
@@ -92,8 +96,18 @@ def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
 
 
 def seed_prices() -> list[str]:
-    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over."""
-    return [] if Price.objects.exists() else sync_prices()
+    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over,
+    but for units of an older version's database that have none yet."""
+    return _add_units() if Price.objects.exists() else sync_prices()
+
+
+def _add_units() -> list[str]:
+    """Give each unit its first price; what staff make of it later stands."""
+    known = set(Price.objects.filter(item__in=UNITS).values_list("item", flat=True))
+    new = [item for item in UNITS if item not in known]
+    for item in new:
+        Price.objects.create(item=item, effective_from=Now(), per_unit=UNITS[item], source="published")
+    return new
 
 
 def published(model_id: str, at: datetime | None = None) -> ModelPrice:

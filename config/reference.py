@@ -71,12 +71,20 @@ def commands() -> str:
     return _rows(("command", *(name for _, name in settings.LANGUAGES)), rows)
 
 
+def kinds() -> str:
+    """Every kind of message, and what becomes of it."""
+    registry = import_module("telegram_bot.kinds").KINDS
+    rows = [(f"`{kind.name}`", kind.happens) for kind in registry.values()]
+    return _rows(("kind", "what happens to it"), rows)
+
+
 # What `manage.py docs` keeps up to date: a page, the name of the part in it, and who writes that part.
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("database.md", "tables", database),
     ("tools.md", "tools", tools),
     ("cache.md", "lifetimes", cache),
     ("commands.md", "commands", commands),
+    ("kinds.md", "kinds", kinds),
 )
 
 

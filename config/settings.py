@@ -215,6 +215,9 @@ TELEGRAM_API_URL = env.address("TELEGRAM_API_URL", "https://api.telegram.org", s
 if PLAYGROUND:
     TELEGRAM_API_URL = f"http://127.0.0.1:{PLAYGROUND_PORT}"
 
+# The largest file that is fetched from a chat: 20 MB is what api.telegram.org gives; a server of one's own, more.
+TELEGRAM_FILES_MAX_MB = env.whole("TELEGRAM_FILES_MAX_MB", 20, least=1, most=200)
+
 # Models ----------------------------------------------------------------------------------------------
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")

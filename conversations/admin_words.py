@@ -18,6 +18,7 @@ KINDS: dict[type[parts.Part], str] = {
     parts.Text: "text",
     parts.Thinking: "thinking",
     parts.File: "file",
+    parts.FileText: "file's words",
     parts.ToolCall: "tool call",
     parts.ToolResult: "tool result",
     parts.Opaque: "vendor's own",
@@ -71,6 +72,8 @@ def _shown(part: parts.Part) -> dict[str, Any]:
             return {"kind": kind, "text": text, "folded": True}
         case parts.File(id, name, mime, size):
             return {"kind": kind, "about": [id, name, mime, f"{size:,} bytes"]}
+        case parts.FileText(_, name, text):
+            return {"kind": kind, "about": [name], "text": text, "folded": True}
         case parts.ToolCall(id, name, arguments):
             return {"kind": kind, "about": [name, id], "code": _json(arguments)}
         case parts.ToolResult(call_id, name, text, is_error, files):

@@ -27,6 +27,7 @@ OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
 WINDOW_PERCENT = 80  # of a model's window may be filled; the counts of what is new are our own
 SUMMARY_MAX = 8_000  # tokens of a summary, thinking included
 SUMMARY_MIN = 2_000  # below this a summary is not worth its input
+SCALED_BYTES = 1_000_000  # of a picture scaled down to 1568 pixels, at most; most take a third of it
 
 
 class Need(IntEnum):
@@ -41,7 +42,7 @@ def need_of(rows: Sequence[history.Row], model: Model, *, head: tuple[str, str])
     """Whether these rows are too long for the model; `head` is what stands before them."""
     if not may_be_summed_up(rows):
         return Need.NONE
-    counted, _, new = history.prompt_of(rows, *head)
+    counted, _, new = history.prompt_of(rows, *head, reads=model.reads)
     if counted + new + _answer_room(model) > model.window:
         return Need.MUST
     long = counted + new > tokens_max(model) or _media_bytes(rows, model) > MEDIA_BYTES_MAX
@@ -68,7 +69,12 @@ def _answer_room(model: Model) -> int:
 def _media_bytes(rows: Sequence[history.Row], model: Model) -> int:
     """Pictures and documents the model is to see again with every question."""
     files = (part for row in rows for part in row.parts if isinstance(part, File))
-    return sum(file.size for file in files if file.mime in model.reads)
+    return sum(_weight(file) for file in files if file.looks in model.reads)
+
+
+def _weight(file: File) -> int:
+    """Bytes of what a model is shown of a file, at most: not of an original that was scaled down for it."""
+    return min(file.size, SCALED_BYTES) if file.shown else file.size
 
 
 def can_be_summed_up(turn_id: int, thread_id: int) -> bool:

@@ -4,7 +4,7 @@ The same rows always give the same messages: a request for a thread begins with 
 one before. So nothing here looks at a clock, a setting or anything but the rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -13,6 +13,7 @@ from typing import Any
 from conversations.contracts import Media, Reason, RequestMessage, Role
 from conversations.parts import (
     File,
+    FileText,
     Opaque,
     Part,
     Parts,
@@ -21,6 +22,7 @@ from conversations.parts import (
     Thinking,
     ToolCall,
     ToolResult,
+    framed,
     named,
     text_of,
 )
@@ -159,6 +161,8 @@ def _plain(part: Part | Media) -> Part | Media | None:
             return Text(named(part.file))
         case File():
             return Text(named(part))
+        case FileText():
+            return framed(part)
         case ToolResult():
             return part
         case _:
@@ -183,17 +187,27 @@ def is_cut_short(rows: Sequence[Row]) -> bool:
     return bool(said) and said[-1].reason in (Reason.LENGTH, Reason.PAUSE)
 
 
-def prompt_of(rows: Sequence[Row], *head: str) -> tuple[int, datetime | None, int]:
+def prompt_of(
+    rows: Sequence[Row], *head: str, reads: Container[str] = ()
+) -> tuple[int, datetime | None, int]:
     """How large the next prompt is: tokens the vendor has counted, when it did, and at most so many new ones.
 
-    `head` is what stands before the rows: the system prompt and the tools.
+    `head` is what stands before the rows: the system prompt and the tools. `reads` are the media types
+    the model is shown as they are, at tokens of their own.
     """
     for place in range(len(rows) - 1, -1, -1):
         usage = rows[place].usage
         if usage and not usage.get("estimated"):
             counted = sum(usage[name] for name in COUNTED)
-            return counted, rows[place].said_at, tokens_at_most(*words_of(rows[place + 1 :]))
-    return 0, None, tokens_at_most(*head, *words_of(rows))
+            new = rows[place + 1 :]
+            return counted, rows[place].said_at, tokens_at_most(*words_of(new)) + looks_of(new, reads)
+    return 0, None, tokens_at_most(*head, *words_of(rows)) + looks_of(rows, reads)
+
+
+def looks_of(rows: Iterable[Row], reads: Container[str]) -> int:
+    """At most so many tokens for the pictures and pages among the rows that this model looks at."""
+    files = (part for row in rows for part in row.parts if isinstance(part, File))
+    return sum(file.tokens for file in files if file.looks in reads)
 
 
 def tokens_at_most(*texts: str) -> int:
@@ -213,5 +227,7 @@ def words_of(messages: Iterable[RequestMessage | Row]) -> Iterable[str]:
                     yield part.text
                 case Media():
                     yield str(part.file)
+                case FileText():
+                    yield framed(part).text
                 case _ if not isinstance(part, Text):
                     yield str(part)

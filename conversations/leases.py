@@ -28,7 +28,7 @@ def overdue_turns() -> list[int]:
 
 def threads_left_waiting() -> list[int]:
     """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
-    left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
+    left = Message.objects.filter(seq__isnull=True, role="user", created_at__lt=Now() - LEASE)
     running = Turn.objects.filter(state=Turn.State.RUNNING)
     left = left.exclude(thread__in=running.values("thread"))
     left = left.filter(thread__dead_at__isnull=True, thread__chat__dead_at__isnull=True)

@@ -222,6 +222,9 @@ class Message(models.Model):
     usage = models.JSONField(null=True, blank=True)
     cost = models.DecimalField(max_digits=20, decimal_places=9, null=True, blank=True)
     superseded = models.BooleanField(default=False)
+    edited_at = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram's date of the newest edit that was taken in."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -253,6 +256,11 @@ class UserFile(models.Model):
     made_by = models.CharField(
         max_length=64, blank=True, help_text="The tool that made it; empty: the person sent it."
     )
+    shown = models.FileField(
+        max_length=255,
+        blank=True,
+        help_text="What models are shown instead: upright, smaller, of a kind they read.",
+    )
     telegram_file_id = models.CharField(max_length=255, blank=True)
     vendor_ids = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -266,6 +274,26 @@ class UserFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.short_id} {self.name}"
+
+
+class Transcript(models.Model):
+    """What was heard in a person's recording: kept with its charge, so that a crash asks and charges once.
+
+    Only until the conversation has it: pruned after a week.
+    """
+
+    key = models.CharField(
+        max_length=64, unique=True, help_text="transcribe:<chat>:<message>, as in the ledger."
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="+", help_text="Who spoke, and pays."
+    )
+    text = models.TextField()
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When the person was shown it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class DeadEvent(models.Model):

@@ -84,7 +84,7 @@ def open_step(
             return step
     try:
         rates = rates_for(model.id)
-        prompt = _prompt(turn, rows)
+        prompt = _prompt(turn, model, rows)
         wanted = min(OUTPUT_MAX, model.output_max)
         estimate = price(replace(prompt, output=wanted), rates)
         left = _hold(turn, first, estimate)
@@ -150,9 +150,9 @@ def refuse(turn: Turn, failure: str) -> None:
     turn.save(update_fields=["failure"])
 
 
-def _prompt(turn: Turn, rows: Sequence[history.Row]) -> Usage:
+def _prompt(turn: Turn, model: Model, rows: Sequence[history.Row]) -> Usage:
     """What the next prompt will be charged as: what the vendor counted is read from its cache while that lives."""
-    counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools)
+    counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools, reads=model.reads)
     warm = at is not None and timezone.now() - at < CACHE_LIVES
     return Usage(cache_read=counted, cache_write_5m=new) if warm else Usage(cache_write_5m=counted + new)
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations.contracts import Tool, ToolSpec
+from conversations.files import Arrived, add_arrivals
 from conversations.history import Row
 from conversations.models import Chat, Message, Thread, Turn
-from conversations.parts import Parts
+from conversations.parts import Part, Parts
 from conversations.said import warm
 
 UNCLAIMED = """
@@ -130,13 +131,19 @@ def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
     return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
 
 
-def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts]]) -> None:
-    """Store what a person wrote, each message by its Telegram id; they wait until a turn takes them in.
+def receive(
+    thread: Thread, *, author: User, messages: Sequence[tuple[int, Sequence[Part | Arrived]]]
+) -> None:
+    """Store what a person sent, each message by its Telegram id; they wait until a turn takes them in.
 
-    One that Telegram delivered twice is stored once.
+    One that Telegram delivered twice is stored once. Files become files of the thread in the same commit.
     """
     shared = {"thread": thread, "chat_id": thread.chat_id, "author": author, "role": "user"}
-    rows = [Message(**shared, telegram_id=number, parts=parts) for number, parts in messages]
+    said = add_arrivals(thread, user_id=author.pk, messages=[parts for _, parts in messages])
+    rows = [
+        Message(**shared, telegram_id=number, parts=parts)
+        for (number, _), parts in zip(messages, said, strict=True)
+    ]
     Message.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -152,6 +159,11 @@ def waiting_messages(thread_id: int, *, author: int | None = None) -> list[Messa
 def unclaimed_messages(thread_id: int, *, author: int) -> list[Message]:
     """The same, as long as no turn is running: then its next step takes them in, or its end does."""
     return _of_one_person(list(Message.objects.raw(UNCLAIMED, [thread_id])), author)
+
+
+def is_asked(waiting: Sequence[Message]) -> bool:
+    """Does somebody ask? A note about an edit waits for the next question."""
+    return any(message.role == "user" for message in waiting)
 
 
 def _of_one_person(waiting: Sequence[Message], author: int | None) -> list[Message]:

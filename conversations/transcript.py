@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 from conversations.contracts import Reason
 from conversations.history import BYTES_PER_TOKEN, Row, to_request_messages
-from conversations.parts import File, Part, Parts, Summary, Text, ToolCall, ToolResult, named, text_of
+from conversations.parts import (
+    File,
+    FileText,
+    Part,
+    Parts,
+    Summary,
+    Text,
+    ToolCall,
+    ToolResult,
+    framed,
+    named,
+    text_of,
+)
 
 RESULT_MAX = 2_000  # characters of one call or result: what came of it stands in the answer
 VERBATIM_MAX = 40_000  # characters of one side of the last exchange; of a longer one its end is kept
@@ -90,6 +102,8 @@ def _told(part: object) -> str:
             return part.text
         case File():
             return named(part)
+        case FileText():
+            return _short(framed(part).text)
         case ToolCall():
             return f"(calls {part.name}: {_short(str(part.arguments))})"
         case ToolResult():

@@ -22,6 +22,7 @@ from conversations.steps import Step, open_step, refuse
 from conversations.threads import (
     append,
     day_changed,
+    is_asked,
     rows_of,
     take_in,
     unclaimed_messages,
@@ -55,11 +56,11 @@ def claim_turn(
     then the thread's. While a turn is running its next step takes the messages in, or its end does.
     """
     waiting = unclaimed_messages(thread.pk, author=user.pk)
-    if not waiting:
+    if not is_asked(waiting):
         return None
     until = lease_end()
     # Its first step is the one opened below.
-    turn = _new_turn(thread, user, owner, models, steps=1, guest_message=guest_message)
+    turn = new_turn(thread, user, owner, models, steps=1, guest_message=guest_message)
     placed = take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
         placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
@@ -70,7 +71,7 @@ def claim_turn(
 def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
     """After a turn has ended: what arrived meanwhile starts the next one."""
     waiting = waiting_messages(thread_id)
-    if not waiting:
+    if not is_asked(waiting):
         return None
     author = waiting[0].author_id
     assert author is not None, "a person's message has its author"
@@ -81,7 +82,7 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
     return claim_turn(thread, user=user, owner=owner, models=models)
 
 
-def _new_turn(
+def new_turn(
     thread: Thread, user: User, owner: str, models: Mapping[str, Model], **fields: int | str
 ) -> Turn:
     model = user.model if user.model in models else settings.DEFAULT_MODEL
@@ -152,7 +153,7 @@ def finish_turn(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> b
     if turn is None:
         raise LeaseLost(f"turn {turn_id}")
     end_turn(turn, sent)
-    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
+    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True, role="user").exists()
 
 
 def end_turn(turn: Turn, sent: Sequence[Sequence[int]]) -> None:
@@ -191,7 +192,7 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
     if old.messages.filter(role="assistant", reason="").update(superseded=True):
         said.forget(thread.pk)
     until = lease_end()
-    turn = _new_turn(thread, old.user, owner, models, guest_message=old.guest_message)
+    turn = new_turn(thread, old.user, owner, models, guest_message=old.guest_message)
     take_in(turn, waiting_messages(thread.pk, author=user_id))
     # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
     refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)

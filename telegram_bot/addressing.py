@@ -3,12 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from conversations.parts import Part, Parts, Text
+from conversations.parts import Text
 
 if TYPE_CHECKING:  # aiogram costs 2.3 s and 165 MB
     from aiogram.types import Message, MessageEntity, User
+
+P = TypeVar("P")
 
 NAME_MAX = 64  # characters of a name as the model reads it
 QUOTE_MAX = 4000  # characters of the words somebody answers to
@@ -78,10 +80,10 @@ def quoted(message: "Message", me: "User") -> str:
     return f"> {whose} said:\n{lines}\n"
 
 
-def spoken(parts: Parts, who: "User", quote: str = "") -> Parts:
+def spoken(parts: Sequence[P], who: "User", quote: str = "") -> tuple[P | Text, ...]:
     """A message's parts, marked with who speaks; the mark is ours alone: no words of theirs can look like it."""
     mark = f"{quote}[{speaker(who)}]:"
-    marked: list[Part] = [
+    marked: list[P | Text] = [
         Text(FORGED.sub(r"\\", part.text)) if isinstance(part, Text) else part for part in parts
     ]
     if marked and isinstance(marked[0], Text):

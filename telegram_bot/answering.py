@@ -79,6 +79,12 @@ class Answers:
         if claim is not None:
             self.begin(claim)
 
+    async def receive_edit(self, inbound: Inbound, update_id: int) -> None:
+        """Take in a changed message; when it was the last question, answer it anew, below."""
+        claim = await in_db(services.take_edit)(inbound, update_id, self._desk)
+        if claim is not None:
+            self.begin(claim)
+
     def begin(self, claim: Claim) -> None:
         thread = claim.turn.thread_id
         task = asyncio.create_task(self._answer_all(claim))

@@ -1,7 +1,6 @@
 """The composition root: the bot, its handlers and what they are handed."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,11 +13,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from config.patience import patiently
-from conversations.providers import available
+from conversations.providers import available, transcriber
 from conversations.titles import Named
 from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
-from telegram_bot.bursts import Bursts
+from telegram_bot.bursts import Burst, Bursts
+from telegram_bot.files import Porter
 from telegram_bot.gate import Gate
 from telegram_bot.handlers import chat, commands, copying, groups, guests, threads, topics
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
@@ -65,11 +65,13 @@ def build() -> Roles:
     names = Names(told=told)
     answers = Answers(bot, gate, desk, names)
 
-    async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
-        await receive(roles, inbounds, update_ids)
+    porter = Porter(bot, transcriber())
 
-    bursts = Bursts(hand_over)
-    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
+    async def hand_over(burst: Burst) -> None:
+        await receive(roles, burst)
+
+    bursts = Bursts(porter.bring, hand_over)
+    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter)
     dispatcher.include_routers(
         topics.router(),
         copying.router(),
@@ -83,18 +85,23 @@ def build() -> Roles:
     return roles
 
 
-async def receive(roles: Roles, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
+async def receive(roles: Roles, burst: Burst) -> None:
     """Bring a burst into its conversation: three tries, then its updates are dead and the person is told."""
+    update_ids = burst.update_ids
     for tries in range(1, TRIES_MAX + 1):
         try:
-            await roles.answers.receive(inbounds, update_ids)
+            inbounds = [inbound for inbound in await asyncio.gather(*burst.brought) if inbound.parts]
+            if inbounds:
+                await roles.answers.receive(inbounds, update_ids)
+            else:  # files that could not be read and not a word beside them: the person was told
+                await patiently(services.mark_handled)(update_ids)
         except Exception as error:
             log.exception("burst.failed", updates=len(update_ids), tries=tries)
             if tries == TRIES_MAX:
                 await patiently(services.mark_dead)(
                     update_ids, attempts=tries, error=f"{type(error).__name__}: {error}"
                 )
-                await _apologise(roles.bot, inbounds[-1])
+                await _apologise(roles.bot, burst.inbounds[-1])
             else:
                 await asyncio.sleep(TRY_PAUSES[tries - 1])
         else:

@@ -1,6 +1,7 @@
 """What commands need of a person, each one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
@@ -26,6 +27,25 @@ def known(profile: Profile) -> tuple[int, str]:
     """The person's row and the language to speak."""
     user = sync_user(profile)
     return user.pk, language_of(user)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Of somebody who spoke: whose money is spent, the language to answer in, whether to show what was heard."""
+
+    user_id: int
+    language: str
+    transcripts: bool
+    is_blocked: bool
+
+
+@transaction.atomic
+def listener(profile: Profile) -> Listener:
+    """The person, with their first credit if this is the first time: a voice note may be their first word."""
+    user = sync_user(profile)
+    if not (user.balance or user.held) and user.blocked_at is None:
+        grant_starting_credit(user.pk)
+    return Listener(user.pk, language_of(user), user.transcripts, user.blocked_at is not None)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from accounts.profiles import Profile
 from accounts.services import sync_user
 from billing.ledger import grant_starting_credit
 from conversations.contracts import Model, Tool
+from conversations.edits import amend
 from conversations.models import Message
 from conversations.parts import Parts
 from conversations.threads import lane, receive, start_beside, sync_chat
@@ -114,7 +115,7 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     if thread.dead_at is not None:  # its topic was closed, and is open again
         thread.dead_at = None
         thread.save(update_fields=["dead_at"])
-    receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
+    receive(thread, author=user, messages=[(inbound.message_id, inbound.brought) for inbound in burst])
     mark_handled(update_ids)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)
 
@@ -138,3 +139,22 @@ def take_in_guest(
     thread = start_beside(chat, user=user, tools=desk.tools.values())
     Message.objects.create(thread=thread, chat=chat, author=user, role="user", parts=parts)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models, guest_message=guest_message)
+
+
+@transaction.atomic
+def take_edit(inbound: Inbound, update_id: int, desk: Desk) -> Claim | None:
+    """Take in what a message says now, and begin the turn that answers it, if it is to be answered at once."""
+    assert inbound.edited_at is not None
+    user = sync_user(inbound.sender)
+    mark_handled([update_id])
+    if user.blocked_at is not None:
+        return None
+    return amend(
+        user,
+        chat_telegram_id=inbound.chat_id,
+        telegram_id=inbound.message_id,
+        edited_at=inbound.edited_at,
+        parts=inbound.brought,
+        owner=desk.owner,
+        models=desk.models,
+    )

@@ -76,9 +76,10 @@ async def take(message: Message, words: str, me: User, bursts: Bursts, update_id
 
 
 def _inbound(message: Message, words: str) -> Inbound | None:
-    """The message as a conversation takes it, with these words for its own."""
-    field = "caption" if message.caption is not None else "text"
-    return to_inbound(message.model_copy(update={field: words}))
+    """The message as a conversation takes it, with these words for its own; what it answers is quoted by us."""
+    field = "text" if message.text is not None else "caption"
+    told_here = {"reply_to_message": None, "quote": None, "entities": None, "caption_entities": None}
+    return to_inbound(message.model_copy(update={field: words, **told_here}))
 
 
 async def on_nobody(message: Message, bot: Bot) -> None:

@@ -22,10 +22,11 @@ from telegram_bot.addressing import is_a_person, quoted, said
 from telegram_bot.answering import Answers
 from telegram_bot.guests import REST
 from telegram_bot.handlers import commands, reply
-from telegram_bot.intake import TEXT_MAX, clean, profile_of
+from telegram_bot.intake import TEXT_MAX, profile_of
 from telegram_bot.outgoing import NO_PREVIEW, Destination, Unreachable
 from telegram_bot.services import Desk, take_in_guest
 from telegram_bot.texts import say
+from telegram_bot.wording import clean
 
 log = structlog.get_logger(__name__)
 

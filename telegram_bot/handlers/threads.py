@@ -16,11 +16,12 @@ from conversations.shelf import Listed
 from telegram_bot import people
 from telegram_bot.answering import Answers
 from telegram_bot.handlers import reply
-from telegram_bot.intake import clean, profile_of, topic_of
+from telegram_bot.intake import profile_of, topic_of
 from telegram_bot.keyboards import ThreadPress, rows
 from telegram_bot.outgoing import NO_PREVIEW, Destination, Unreachable, entities_of
 from telegram_bot.rendering import render
 from telegram_bot.texts import say
+from telegram_bot.wording import clean
 
 PAGE = 6  # conversations on one page of the list
 # The link in our own question says which conversation gets the name that is replied.

@@ -5,7 +5,8 @@ from aiogram.types import Message
 
 from config.aio import in_db
 from conversations.topics import note_topic
-from telegram_bot.intake import clean, topic_of
+from telegram_bot.intake import topic_of
+from telegram_bot.wording import clean
 
 
 async def on_topic(message: Message) -> None:

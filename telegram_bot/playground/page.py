@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from aiohttp import web
+from multidict import MultiDictProxy
 
+from telegram_bot.playground import contents
+from telegram_bot.playground.contents import NotSendable
 from telegram_bot.playground.errors import Refused
 from telegram_bot.playground.members import GROUP_SCOPES, Member, menu_of
 from telegram_bot.playground.people import Impossible, Person, Speaker
@@ -20,6 +23,13 @@ from telegram_bot.playground.state import PrivateChat, Profile, State
 
 # What a browser may show in place; the rest is a download, so an uploaded page cannot run here.
 SHOWN_IN_PLACE: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/")
+SHARED: Final[dict[str, Callable[..., Json]]] = {
+    "contact": contents.contact,
+    "location": contents.location,
+    "venue": contents.venue,
+    "poll": contents.poll,
+    "dice": contents.dice,
+}
 HEARTBEAT_SECONDS: Final = 15.0
 NEW_TOPIC: Final = "New topic"
 DEFAULT_SCOPES: Final = ("all_private_chats", "default")
@@ -37,6 +47,8 @@ class People:
         app.router.add_get("/people/{id:\\d+}/chats", self.chats)
         app.router.add_get("/people/{id:\\d+}/events", self.events)
         app.router.add_post("/people/{id:\\d+}/send", self.send)
+        app.router.add_post("/people/{id:\\d+}/share", self.share)
+        app.router.add_post("/people/{id:\\d+}/forward", self.forward)
         app.router.add_post("/people/{id:\\d+}/edit", self.edit)
         app.router.add_post("/people/{id:\\d+}/topic", self.topic)
         app.router.add_post("/people/{id:\\d+}/press", self.press)
@@ -118,22 +130,64 @@ class People:
 
     async def send(self, request: web.Request) -> web.Response:
         if request.content_type == "multipart/form-data":
-            form = await request.post()
-            part = form.get("file")
-            if not isinstance(part, web.FileField):
-                raise web.HTTPBadRequest(text="the form has no file")
-            upload = Upload(part.filename, part.content_type, part.file.read())
-            part.file.close()
-            kind = str(form.get("kind") or "") or None
-            caption, topic = str(form.get("caption") or ""), str(form.get("topic") or "")
-            message = await self._speaker(request, form).send_file(
-                upload, caption=caption, kind=kind, topic=int(topic) if topic.isdecimal() else None
-            )
+            sent = await self._send_files(request)
         else:
             body = await _body(request)
-            message = await self._speaker(request, body).send(
-                _text(body, "text"), reply_to=body.get("reply_to"), topic=body.get("topic")
-            )
+            quote = str(body.get("quote") or "")
+            speaker = self._speaker(request, body)
+            sent = [
+                await speaker.send(
+                    _text(body, "text"), reply_to=body.get("reply_to"), quote=quote, topic=body.get("topic")
+                )
+            ]
+        numbers = [message["message_id"] for message in sent]
+        return web.json_response({"message_id": numbers[-1], "message_ids": numbers})
+
+    async def _send_files(self, request: web.Request) -> list[Json]:
+        """Several files are an album where the apps would make one; a recording says how long it is."""
+        form: MultiDictProxy[Any] = await request.post()
+        speaker = self._speaker(request, form)
+        uploads = []
+        for part in form.getall("file", []):
+            if not isinstance(part, web.FileField):
+                raise web.HTTPBadRequest(text="a file of the form is no file")
+            uploads.append(Upload(part.filename, part.content_type, part.file.read()))
+            part.file.close()
+        if not uploads:
+            raise web.HTTPBadRequest(text="the form has no file")
+        caption, kind = str(form.get("caption") or ""), str(form.get("kind") or "") or None
+        topic = _whole(form, "topic")
+        if len(uploads) > 1:
+            return await speaker.send_files(uploads, caption=caption, kind=kind, topic=topic)
+        seconds = _whole(form, "duration")
+        details = {} if seconds is None else {"duration": seconds}
+        reply_to = _whole(form, "reply_to")
+        sent = speaker.send_file(
+            uploads[0], caption=caption, kind=kind, reply_to=reply_to, topic=topic, **details
+        )
+        return [await sent]
+
+    async def share(self, request: web.Request) -> web.Response:
+        """A contact, a place, a poll or a dice."""
+        body = await _body(request)
+        speaker = self._speaker(request, body)
+        topic = body.pop("topic", None)
+        body.pop("chat", None)
+        make = SHARED.get(str(body.pop("kind", "")))
+        if make is None:
+            raise web.HTTPBadRequest(text=f"kind is none of: {', '.join(SHARED)}")
+        try:
+            content = make(**body)
+        except TypeError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        message = await speaker.share(content, topic=topic)
+        return web.json_response({"message_id": message["message_id"]})
+
+    async def forward(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        message = await self._speaker(request, body).forward(
+            _number(body, "message_id"), topic=body.get("topic")
+        )
         return web.json_response({"message_id": message["message_id"]})
 
     async def press(self, request: web.Request) -> web.Response:
@@ -220,7 +274,7 @@ async def say_what_is_wrong(request: web.Request, handler: Any) -> web.StreamRes
     """Answer 400 with the reason when a person asked for something Telegram's apps would not let them do."""
     try:
         response: web.StreamResponse = await handler(request)
-    except (Impossible, Refused) as error:
+    except (Impossible, NotSendable, Refused) as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return response
 
@@ -240,6 +294,11 @@ def _text(body: Json, name: str) -> str:
     if not isinstance(value, str):
         raise web.HTTPBadRequest(text=f"{name} is missing or not a text")
     return value
+
+
+def _whole(form: MultiDictProxy[Any], name: str) -> int | None:
+    value = str(form.get(name) or "")
+    return int(value) if value.isdecimal() else None
 
 
 def _number(body: Json, name: str) -> int:

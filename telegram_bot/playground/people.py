@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from telegram_bot.playground import utf16
+from telegram_bot.playground import contents, utf16
 from telegram_bot.playground.entities import fixed, with_found
 from telegram_bot.playground.formatting import CAPTION_MAX
-from telegram_bot.playground.media import received
+from telegram_bot.playground.media import kind_of, received
 from telegram_bot.playground.rooms import Room, chat_member
 from telegram_bot.playground.shapes import Json, Upload
 from telegram_bot.playground.state import PrivateChat, Profile, State
 
 WAIT_SECONDS: Final = 10.0
+ALBUM: Final = range(2, 11)  # items of one, as in sendMediaGroup
+MIXED: Final = frozenset({"photo", "video"})  # these stand in one album together
+GROUPED: Final = frozenset({"photo", "video", "document", "audio"})  # and these with their own kind
+CAPTIONED: Final = frozenset({"photo", "document", "voice", "audio", "video", "animation"})
 
 
 class Impossible(Exception):
@@ -50,39 +55,105 @@ class Speaker:
         """What pressed buttons were answered with."""
         return list(self._room.answers.get(self.id, []))
 
-    async def send(self, text: str, *, reply_to: int | None = None, topic: int | None = None) -> Json:
+    async def send(
+        self, text: str, *, reply_to: int | None = None, quote: str = "", topic: int | None = None
+    ) -> Json:
         """Write a text; a long one arrives as several messages. Returns the last of them."""
         parts = self.typed(text)
         if not parts:
             raise Impossible("an empty message cannot be sent")
-        fields = self._place(topic) | self._reply(reply_to) | self._room.placed(topic)
+        fields = self._place(topic) | self._reply(reply_to, quote) | self._room.placed(topic)
         return [self._arrive(part | fields) for part in parts][-1]
 
-    async def edit(self, message_id: int, text: str) -> Json:
-        """Change a text sent earlier."""
+    async def share(self, content: Json, *, topic: int | None = None) -> Json:
+        """Send what is neither words nor a file: a content made by contents.py."""
+        return self._arrive(content | self._place(topic))
+
+    async def forward(self, message_id: int, *, topic: int | None = None) -> Json:
+        """Send a message of this chat on, with its first sender."""
         message = self._message(message_id)
-        if message is None or message["from"]["id"] != self.id or "text" not in message:
-            raise Impossible("only one's own texts can be edited")
-        content = self.typed(text)
-        if len(content) != 1:
+        if message is None:
+            raise Impossible("there is no such message")
+        return self._arrive(contents.forwarded(message) | self._place(topic))
+
+    async def edit(self, message_id: int, text: str) -> Json:
+        """Change a text or a caption sent earlier."""
+        message = self._message(message_id)
+        if message is None or message["from"]["id"] != self.id or "forward_origin" in message:
+            raise Impossible("only one's own messages can be edited")
+        typed = self.typed(text)
+        if any(field in message for field in CAPTIONED):
+            content = self._caption(text)
+        elif "text" in message and len(typed) == 1:
+            content = typed[0]
+        else:
             raise Impossible("an edited text has 1-4096 characters")
-        kept = {name: value for name, value in message.items() if name not in ("text", "entities")}
-        edited = self._state.edit(self._room, kept | content[0])
+        changed = ("text", "entities", "caption", "caption_entities")
+        kept = {name: value for name, value in message.items() if name not in changed}
+        edited = self._state.edit(self._room, kept | content)
         self._state.updates.push("edited_message", edited)
         return edited
 
     async def send_file(
-        self, upload: Upload, *, caption: str = "", kind: str | None = None, topic: int | None = None
+        self,
+        upload: Upload,
+        *,
+        caption: str = "",
+        kind: str | None = None,
+        reply_to: int | None = None,
+        topic: int | None = None,
+        **details: Any,
     ) -> Json:
-        """Send a picture, a voice note or a document; without a kind, what the apps would make of it."""
-        if utf16.length(caption) > CAPTION_MAX:
-            raise Impossible("a caption has at most 1024 characters")
-        content = received(self._state.files, upload, kind)
-        for part in self.typed(caption)[:1]:
-            content["caption"] = part["text"]
-            if "entities" in part:
-                content["caption_entities"] = part["entities"]
-        return self._arrive(content | self._place(topic))
+        """Send a file; without a kind, what the apps would make of it. `details` are Telegram's own fields
+        of the kind, such as a duration."""
+        content = received(self._state.files, upload, kind, details)
+        return self._arrive(
+            content
+            | self._caption(caption)
+            | self._place(topic)
+            | self._reply(reply_to)
+            | self._room.placed(topic)
+        )
+
+    async def send_album(
+        self,
+        uploads: Sequence[Upload],
+        *,
+        caption: str = "",
+        kind: str | None = None,
+        topic: int | None = None,
+    ) -> list[Json]:
+        """Send several files as one thing; the caption stands under the first."""
+        if len(uploads) not in ALBUM:
+            raise Impossible("an album has 2-10 items")
+        group = {"media_group_id": str(secrets.randbits(53))} | self._place(topic)
+        pictures = [received(self._state.files, upload, kind, {}) for upload in uploads]
+        captions = [self._caption(caption), *({} for _ in uploads[1:])]
+        return [
+            self._arrive(picture | said | group) for picture, said in zip(pictures, captions, strict=True)
+        ]
+
+    async def send_files(
+        self,
+        uploads: Sequence[Upload],
+        *,
+        caption: str = "",
+        kind: str | None = None,
+        topic: int | None = None,
+    ) -> list[Json]:
+        """Send several files as the apps do: albums of what may stand together, the rest one by one."""
+        kinds = {kind or kind_of(upload) for upload in uploads}
+        together = kinds <= MIXED or (len(kinds) == 1 and kinds <= GROUPED)
+        sent: list[Json] = []
+        for start in range(0, len(uploads), ALBUM.stop - 1):
+            some, said = uploads[start : start + ALBUM.stop - 1], "" if start else caption
+            if together and len(some) in ALBUM:
+                sent += await self.send_album(some, caption=said, kind=kind, topic=topic)
+                continue
+            for number, upload in enumerate(some):
+                caption = "" if number else said
+                sent.append(await self.send_file(upload, caption=caption, kind=kind, topic=topic))
+        return sent
 
     async def press(self, message_id: int, data: str) -> str:
         """Press a button of a message; returns the query's id."""
@@ -173,14 +244,22 @@ class Speaker:
             raise Impossible("there is no such topic")
         return {**self._reply(topic), **self._room.placed(topic)}
 
-    def _reply(self, message_id: int | None) -> Json:
+    @staticmethod
+    def _caption(caption: str) -> Json:
+        if utf16.length(caption) > CAPTION_MAX:
+            raise Impossible("a caption has at most 1024 characters")
+        said = with_found(fixed(caption, []))
+        if not said.text:
+            return {}
+        return {"caption": said.text} | ({"caption_entities": said.entities} if said.entities else {})
+
+    def _reply(self, message_id: int | None, quote: str = "") -> Json:
         if message_id is None:
             return {}
         replied = self._message(message_id)
         if replied is None:
             raise Impossible("there is no such message")
-        inner = ("reply_to_message",)
-        return {"reply_to_message": {key: value for key, value in replied.items() if key not in inner}}
+        return contents.replying(replied, quote)
 
 
 class Person(Speaker):
@@ -248,9 +327,9 @@ class Person(Speaker):
             raise Impossible("unblock the bot first")
         return super()._arrive(content)
 
-    def _reply(self, message_id: int | None) -> Json:
+    def _reply(self, message_id: int | None, quote: str = "") -> Json:
         # In a plain private chat Telegram puts the number of what is replied to where a topic's would be.
-        fields = super()._reply(message_id)
+        fields = super()._reply(message_id, quote)
         return fields | ({"message_thread_id": message_id} if message_id is not None else {})
 
     def _growing(self) -> str:

@@ -8,6 +8,7 @@ import { byId, drawIcons, element, icon } from "./dom.js";
 import { showMembers } from "./members.js";
 import { menu, toast } from "./overlays.js";
 import { People, chatAvatar, topicAvatar } from "./people.js";
+import { bindRowMenu } from "./rowmenu.js";
 
 // A chat action lasts five seconds in Telegram unless it is sent again.
 const TYPING_MS = 5500;
@@ -17,6 +18,14 @@ const FLOOD_SECONDS = 30;
 const LIST_MS = 150;
 const LOOK_MS = 4000;
 
+// What can be sent besides words and files, as an example of each.
+const SHARED = [
+  { label: "Send a place", icon: "pin", content: { kind: "venue", title: "Opera House", address: "Kirsten Flagstads plass 1, Oslo", latitude: 59.9075, longitude: 10.7531 } },
+  { label: "Send a contact", icon: "people", content: { kind: "contact", phone: "+47 22 00 00 00", first_name: "Odd", last_name: "Nansen" } },
+  { label: "Send a poll", icon: "poll", content: { kind: "poll", question: "Where shall we meet?", options: ["In the park", "At the opera", "At home"] } },
+  { label: "Throw a dice", icon: "dice", content: { kind: "dice" } },
+];
+
 const ACTIONS = {
   typing: "typing", upload_photo: "sending a photo", record_video: "recording a video", upload_video: "sending a video",
   record_voice: "recording a voice message", upload_voice: "sending a voice message", upload_document: "sending a file",
@@ -25,7 +34,12 @@ const ACTIONS = {
 
 const page = { people: [], person: null, chats: [], chat: null, topic: null, connected: false, typing: null, blocked: false, bot: null };
 
-const composer = new Composer({ onText: (text, replied) => chat.send(text, replied), onFile: (file, caption) => chat.sendFile(file, caption) });
+const composer = new Composer({
+  onText: (text, replied) => chat.send(text, replied),
+  onFiles: (...sent) => chat.sendFiles(...sent),
+  onEdit: (messageId, text) => chat.change(messageId, text),
+  lastOwn: () => chat.lastOwn(),
+});
 
 const chat = new Chat({
   onBot: showBot,
@@ -35,6 +49,7 @@ const chat = new Chat({
   onEmpty: showEmpty,
   onNews: (event) => ["message", "edit", "delete"].includes(event.type) && listSoon(),
   onReply: (message) => composer.reply(message),
+  onEdit: (message) => composer.edit(message),
   onCompose: (text) => composer.insert(`@${page.bot?.username ?? ""} ${text}`),
 });
 
@@ -184,6 +199,7 @@ function blockEntry() {
 
 function testEntries() {
   return [
+    ...SHARED.map(({ label, icon: name, content }) => ({ label, icon: name, run: () => chat.share(content) })),
     { label: `Flood control for ${FLOOD_SECONDS} s`, icon: "bolt", run: () => control(api.flood(page.chat.id, FLOOD_SECONDS), `Every call to this chat answers 429 for ${FLOOD_SECONDS} seconds`) },
     { label: "Fail the next message", icon: "bug", run: () => control(api.failNext("sendMessage"), "The next sendMessage answers 500") },
   ];
@@ -244,6 +260,7 @@ async function start() {
 drawIcons();
 showConnected(false);
 bindActions(byId("flow"), chat);
+bindRowMenu(byId("flow"), chat);
 menu(byId("more"), byId("more-menu"), chatMenu);
 byId("theme").addEventListener("click", () => window.toggleTheme());
 byId("about").addEventListener("click", () => showMembers(page.chat, page.bot));

@@ -126,42 +126,81 @@ export class Chat {
     this.layout();
   }
 
+  /** `replied` is the message this one answers; its `quote`, if any, are the words of it. */
   send(text, replied = null) {
-    this.deliver(this.outbox.add({ text, replied }));
+    this.deliver([this.outbox.add({ text, replied })]);
   }
 
-  reply(messageId) {
+  reply(messageId, quote = "") {
     const message = this.timeline.messages.get(messageId);
-    if (message) this.hooks.onReply(message);
+    if (message) this.hooks.onReply(quote ? { ...message, quote } : message);
   }
 
-  sendFile(file, caption) {
-    const item = this.outbox.add({ text: caption, file });
-    if (file.type.startsWith("image/")) {
-      createImageBitmap(file).then(
-        (image) => this.outbox.measured(item, { width: image.width, height: image.height }),
-        () => undefined, // not a picture this browser can draw: it stays a file
-      );
+  /** The newest message of one's own that can be changed. */
+  lastOwn() {
+    const own = [...this.timeline.messages.values()].filter((message) => this.canEdit(message));
+    return own.sort((one, other) => one.message_id - other.message_id).at(-1);
+  }
+
+  canEdit(message) {
+    return message.from?.id === this.person.id && !message.forward_origin && (message.text !== undefined || message.caption !== undefined);
+  }
+
+  async change(messageId, text) {
+    await this.attempt(api.edit(this.person.id, this.id, messageId, text));
+  }
+
+  async forward(messageId) {
+    this.scroller.toBottom();
+    await this.attempt(api.forward(this.person.id, this.id, this.topic, messageId));
+  }
+
+  async share(content) {
+    this.scroller.toBottom();
+    await this.attempt(api.share(this.person.id, this.id, this.topic, content));
+  }
+
+  async attempt(call) {
+    try {
+      await call;
+    } catch (error) {
+      toast(error.message.slice(0, 120) || "That could not be sent");
     }
-    this.deliver(item);
   }
 
-  deliver(item) {
+  /** `more` says further things of one file: `kind` and `duration` of a recording. */
+  sendFiles(files, caption, replied = null, more = {}) {
+    const items = files.map((file, index) => this.outbox.add({ text: index === 0 ? caption : "", file, replied: index === 0 ? replied : null, more }));
+    for (const item of items) this.measure(item);
+    this.deliver(items);
+  }
+
+  measure(item) {
+    if (!item.file.type.startsWith("image/")) return;
+    createImageBitmap(item.file).then(
+      (image) => this.outbox.measured(item, { width: image.width, height: image.height }),
+      () => undefined, // not a picture this browser can draw: it stays a file
+    );
+  }
+
+  deliver(items) {
     this.scroller.toBottom();
     const { person, id, topic } = this;
     // One after the other: two quick messages must arrive in the order they were written.
-    this.queue = this.queue.then(() => this.post(item, person, id, topic));
+    this.queue = this.queue.then(() => this.post(items, person, id, topic));
   }
 
-  async post(item, person, chat, topic) {
+  async post(items, person, chat, topic) {
+    const [{ file, text, replied, more }] = items;
     try {
-      const sent = item.file
-        ? await api.sendFile(person.id, chat, topic, item.file, item.text)
-        : await api.sendText(person.id, chat, topic, item.text, item.replied?.message_id);
-      this.outbox.confirm(item, sent?.message_id, this.timeline.has(sent?.message_id));
+      const sent = file
+        ? await api.sendFiles(person.id, chat, topic, items.map((item) => item.file), text, { ...more, reply_to: replied?.message_id })
+        : await api.sendText(person.id, chat, topic, text, replied?.message_id, replied?.quote);
+      const ids = sent?.message_ids ?? [];
+      items.forEach((item, index) => this.outbox.confirm(item, ids[index], this.timeline.has(ids[index])));
     } catch (error) {
-      // It may have got through all the same; then its message has already taken the item away.
-      this.outbox.setState(item, "failed");
+      // They may have got through all the same; then their messages have already taken the items away.
+      for (const item of items) this.outbox.setState(item, "failed");
       console.warn("not sent:", error.message);
     }
   }
@@ -170,7 +209,7 @@ export class Chat {
     const item = this.outbox.items.get(key);
     if (!item || item.state !== "failed") return;
     this.outbox.setState(item, "pending");
-    this.deliver(item);
+    this.deliver([item]);
   }
 
   compose(text) {

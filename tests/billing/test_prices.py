@@ -124,7 +124,7 @@ def introductory():
 
 
 def test_an_announced_price_is_charged_from_its_day_on(introductory: datetime):
-    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo"]
+    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo", "transcription-second"]
     assert sync_prices(["gemini-new"]) == []
     assert rates_for("gemini-new").tiers[0].input == 1
     assert rates_for("gemini-new", introductory - timedelta(seconds=1)).tiers[0].input == 1
@@ -265,7 +265,11 @@ def test_a_tier_of_one_rate_leaves_the_others_as_they_are():
 
 
 def test_a_model_the_package_does_not_have_is_refused_and_the_others_are_priced(caplog):
-    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == ["claude-opus-5-5", "demo"]
+    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == [
+        "claude-opus-5-5",
+        "demo",
+        "transcription-second",
+    ]
     assert "price_refused" in caplog.text
 
 
