@@ -16,7 +16,7 @@ from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn, Recorded
 from tests.fakes.anthropic_script import Answer, Block, Hold, Says, Thought, Use, Words
-from tests.flows import books
+from tests.flows import books, shown
 from tests.flows.conftest import running
 from tests.people import ANNA
 
@@ -339,5 +339,5 @@ async def test_the_demo_sums_up_as_well_as_it_can_and_goes_on(
     (opener,) = await openers()
     assert isinstance(opener.parts[0], Summary)
     assert "The demo model cannot sum up." in opener.parts[0].text
-    assert anna.replies[-1]["text"].strip()
+    assert shown.words(anna.replies[-1]).strip()
     assert await books.mismatches() == []
