@@ -84,7 +84,10 @@ class PersonPage(WordsPage[User]):
         ),
         ("Money", {"fields": (("balance_usd", "held_usd"), ("available_usd", "spending_blocked_at"))}),
         ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
-        ("Preferences", {"fields": (("language", "model"), ("rendering", "receipts"))}),
+        (
+            "Preferences",
+            {"fields": (("language", "model"), ("rendering", "live_drafts", "receipts", "transcripts"))},
+        ),
     )
     actions_detail = (
         "adjust_balance",

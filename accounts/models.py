@@ -34,7 +34,12 @@ class User(models.Model):
     model = models.CharField(max_length=128, blank=True, help_text="Model id; empty means the default model.")
     instructions = models.TextField(blank=True, help_text="The person's own words to the model.")
     rendering = models.CharField(max_length=8, choices=Rendering, default=Rendering.AUTO)
+    live_drafts = models.BooleanField(
+        default=True,
+        help_text="Answers are shown while they grow; off, only whole ones arrive (for screen readers).",
+    )
     receipts = models.BooleanField(default=False, help_text="A line with the cost under each answer.")
+    transcripts = models.BooleanField(default=True, help_text="Shows what was heard in a voice note, folded.")
 
     balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
     held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)

@@ -67,7 +67,7 @@ def language_of(user: User) -> str:
 @transaction.atomic
 def set_preference(user_id: int, **preferences: str | bool) -> User:
     """Change what a person chose about themselves; unknown names are a programming error."""
-    allowed = {"language", "model", "instructions", "rendering", "receipts"}
+    allowed = {"language", "model", "instructions", "rendering", "live_drafts", "receipts", "transcripts"}
     if unknown := preferences.keys() - allowed:
         raise ValueError(f"no such preference: {', '.join(sorted(unknown))}")
     user = User.objects.select_for_update().get(pk=user_id)

@@ -161,6 +161,13 @@ class PricePage(DatedPage):
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
+    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
+        """What is chosen for a model counts for its announced prices too: none switches it on again."""
+        super().save_model(request, obj, form, change)
+        later = Price.objects.filter(item=obj.item, effective_from__gt=obj.effective_from)
+        if change:
+            later.update(enabled=obj.enabled, display_order=obj.display_order)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
         if obj is None:
             return ()

@@ -5,7 +5,7 @@ A module of its own, for the command alone: the package takes 0.3 s and 27 MB to
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
 
@@ -13,7 +13,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices
 
 from billing.models import RATE_FIELDS, Price, StarRate
 from billing.prices import rates_now
@@ -22,9 +22,14 @@ from billing.pricing import PriceUnusable, Rates, Tier
 LOCK = 7_245_301  # two machines starting at once take turns; a number nothing else locks by
 
 # What we offer, dearest first; each can be switched off and moved in the admin.
-MODELS = ("claude-fable-5-2", "claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")
+MODELS = (
+    *("claude-fable-5-2", "claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"),
+    *("gpt-6-astra", "gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
+    *("gemini-4-argon", "gemini-3.8-flash", "gemini-3.5-flash-lite"),
+)
 PACKAGE = "genai-prices"
-PROVIDER = "anthropic"
+# Whose price it is, by the first word of a model's id: the package lists what others resell, too.
+PROVIDERS = {"claude": "anthropic", "gpt": "openai", "gemini": "google"}
 PACKAGE_NAMES = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -44,6 +49,9 @@ DEMO_TIER = Tier(
     cache_write_1h=Decimal(2),
 )
 
+# What is no model: dollars for one unit. gpt-transcribe costs $0.27 an hour (OpenAI's price page, November 2026).
+UNITS = {"transcription-second": Decimal("0.27") / 3600}
+
 # Telegram pays $0.013 for a Star, keeps 35 % at withdrawal and 15 % with topics; no margin of ours.
 FIRST_STAR_RATE = {
     "usd_per_star": Decimal("0.013"),
@@ -56,10 +64,11 @@ log = structlog.get_logger(__name__)
 
 
 def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
-    """Take over what the package says now, and return the ids that got a new price.
+    """Take over what the package says now and for later, and return the ids that got a new price.
 
-    A changed price becomes a new row from now on. One that staff entered stays until the package says
-    something new. An unusable price is logged and changes nothing.
+    A changed price becomes a new row from now on; one that the vendor announced (an introductory price
+    that ends), a row from its day on. One that staff entered stays until the package says something
+    new. An unusable price is logged and changes nothing.
     """
     changed = []
     with transaction.atomic():
@@ -67,14 +76,19 @@ def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for place, model_id in enumerate(models, start=1):
             try:
-                rates = rates_of(published(model_id))
+                dated = [(at, rates_of(published(model_id, at))) for at in (None, *announced(model_id))]
             except PriceUnusable as error:
                 log.error("price_refused", item=model_id, why=str(error))
                 continue
-            if _add_if_new(model_id, rates, f"{PACKAGE} {version(PACKAGE)}", display_order=10 * place):
+            source = f"{PACKAGE} {version(PACKAGE)}"
+            added = [
+                _add_if_new(model_id, rates, source, at, display_order=10 * place) for at, rates in dated
+            ]
+            if any(added):
                 changed.append(model_id)
         if _add_if_new(DEMO, Rates((DEMO_TIER,)), DEMO, display_order=1000):
             changed.append(DEMO)
+        changed += _add_units()
         if not StarRate.objects.exists():
             StarRate.objects.create(effective_from=Now(), **FIRST_STAR_RATE)
     rates_now.cache_clear()
@@ -82,22 +96,56 @@ def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
 
 
 def seed_prices() -> list[str]:
-    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over."""
-    return [] if Price.objects.exists() else sync_prices()
+    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over,
+    but for units of an older version's database that have none yet."""
+    return _add_units() if Price.objects.exists() else sync_prices()
 
 
-def published(model_id: str) -> ModelPrice:
-    """What the package says a model costs today. Raises PriceUnusable for an id it does not have exactly."""
+def _add_units() -> list[str]:
+    """Give each unit its first price; what staff make of it later stands."""
+    known = set(Price.objects.filter(item__in=UNITS).values_list("item", flat=True))
+    new = [item for item in UNITS if item not in known]
+    for item in new:
+        Price.objects.create(item=item, effective_from=Now(), per_unit=UNITS[item], source="published")
+    return new
+
+
+def published(model_id: str, at: datetime | None = None) -> ModelPrice:
+    """What the package says a model costs, now or at a time. Raises PriceUnusable for an id it does not have
+    exactly."""
+    listed = _listed(model_id).get_prices(at or datetime.now(UTC))
+    return _one_kind_of_write(listed) if model_id.startswith("gpt-") else listed
+
+
+def announced(model_id: str) -> list[datetime]:
+    """When a model's price will change, as far as the package knows: midnights in UTC, the next one first."""
+    prices = _listed(model_id).prices
+    constraints = [price.constraint for price in prices] if isinstance(prices, list) else []
+    days = {each.start_date for each in constraints if isinstance(each, StartDateConstraint)}
+    starts = (datetime.combine(day, time.min, UTC) for day in sorted(days))
+    return [start for start in starts if start > datetime.now(UTC)]
+
+
+def _listed(model_id: str) -> ModelInfo:
     for provider in get_snapshot().providers:
-        for model in provider.models if provider.id == PROVIDER else ():
-            if model.id == model_id:
-                return model.get_prices(datetime.now(UTC))
+        if provider.id == PROVIDERS.get(model_id.partition("-")[0]):
+            for model in provider.models:
+                if model.id == model_id:
+                    return model
     raise PriceUnusable(f"{PACKAGE} has no {model_id}")
+
+
+def _one_kind_of_write(listed: ModelPrice) -> ModelPrice:
+    """OpenAI's price with its one rate for cache writes in both places; we never ask for its dearer 12 hours."""
+    return ModelPrice(**{**vars(listed), "cache_write_1h_mtok": listed.cache_write_mtok})
 
 
 def rates_of(listed: ModelPrice) -> Rates:
     """A listed price as `Rates`. Raises PriceUnusable when a rate is missing or no sane number."""
     prices = {name: getattr(listed, theirs) for name, theirs in PACKAGE_NAMES.items()}
+    if prices["cache_write_5m"] is None and prices["cache_write_1h"] is None:
+        # Gemini fills its caches by itself and takes nothing for it: what it writes is input.
+        prices["cache_write_5m"] = prices["cache_write_1h"] = prices["input"]
     starts = {tier.start for each in prices.values() if isinstance(each, TieredPrices) for tier in each.tiers}
     if len(starts) > 1:
         raise PriceUnusable(f"more tiers than a row has: {sorted(starts)}")
@@ -117,17 +165,21 @@ def _at(listed: Decimal | TieredPrices | None, above: int) -> Decimal:
     return listed
 
 
-def _add_if_new(item: str, rates: Rates, source: str, *, display_order: int) -> bool:
-    """Add a row from now on unless the last one from this source says the same."""
-    rows = Price.objects.filter(item=item).order_by("-effective_from")
+def _add_if_new(
+    item: str, rates: Rates, source: str, at: datetime | None = None, *, display_order: int
+) -> bool:
+    """Add a row from now on, or from a day to come, unless the last one from this source says the same."""
+    rows = Price.objects.filter(item=item, effective_from__lte=at or Now()).order_by("-effective_from")
+    before = rows.first()
+    if at is not None and before is not None and before.effective_from == at:
+        return False  # staff, or an earlier version of the package, has said what that day brings
     synced = rows.filter(source__startswith=source.split()[0]).first()
     if synced is not None and replace(synced.rates(), price_id=None) == rates:
         return False
-    before = rows.first()
     base, *long = rates.tiers
     Price.objects.create(
         item=item,
-        effective_from=Now(),
+        effective_from=at or Now(),
         **{name: getattr(base, name) for name in RATE_FIELDS},
         **{f"long_{name}": getattr(tier, name) for tier in long for name in RATE_FIELDS},
         long_above=long[0].above if long else None,
@@ -136,5 +188,5 @@ def _add_if_new(item: str, rates: Rates, source: str, *, display_order: int) -> 
         display_order=display_order if before is None else before.display_order,
         source=source,
     )
-    log.info("price_added", item=item, source=source)
+    log.info("price_added", item=item, source=source, at=at)
     return True

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,8 +15,24 @@ from environ.fileaware_mapping import FileAwareMapping
 PORT_MAX = 65_535
 # Digits, a colon, 35 characters: what @BotFather hands out.
 BOT_TOKEN = re.compile(r"\d{6,}:[\w-]{35}")
+# A model of a server of one's own, such as qwen3:32b@32768+images.
+SERVED_MODEL = re.compile(
+    r"(?P<id>[^\s,@+]+)(@(?P<window>\d{1,9}))?(?P<flags>(\+(images|notools))*)", re.ASCII
+)
+SERVED_WINDOW = 32_768  # tokens, when the entry does not say
+SERVED_WINDOW_MIN = 4_096  # below this our own instructions and tools leave no room
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that a server of the operator's choice offers, as its entry in OPENAI_MODELS says."""
+
+    id: str
+    window: int  # tokens, input and output together
+    images: bool  # reads images
+    tools: bool  # takes tools
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
@@ -78,6 +95,23 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
 
     def listing(self, name: str, default: str = "") -> list[str]:
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
+
+    def served_models(self, name: str) -> tuple[ServedModel, ...]:
+        """Models by `id@window+images+notools`, all but the id optional, with commas between."""
+        models = {}
+        for item in self.listing(name):
+            found = SERVED_MODEL.fullmatch(item)
+            if not found or int(found["window"] or SERVED_WINDOW) < SERVED_WINDOW_MIN:
+                raise ImproperlyConfigured(
+                    f"{name} lists models as id, id@window or id@window+images+notools, with a window of "
+                    f"at least {SERVED_WINDOW_MIN} tokens, not {item!r}."
+                )
+            flags = found["flags"].split("+")
+            window = int(found["window"] or SERVED_WINDOW)
+            if found["id"] in models:
+                raise ImproperlyConfigured(f"{name} names {found['id']} twice.")
+            models[found["id"]] = ServedModel(found["id"], window, "images" in flags, "notools" not in flags)
+        return tuple(models.values())
 
     def address(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
         """A URL of one of `schemes`; the refusal never repeats it, for it may hold a password."""

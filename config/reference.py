@@ -91,6 +91,13 @@ def stars() -> str:
     return _rows(("package", "Stars", *(f"k3 = {margin:f}" for margin in margins), "how"), rows)
 
 
+def kinds() -> str:
+    """Every kind of message, and what becomes of it."""
+    registry = import_module("telegram_bot.kinds").KINDS
+    rows = [(f"`{kind.name}`", kind.happens) for kind in registry.values()]
+    return _rows(("kind", "what happens to it"), rows)
+
+
 # What `manage.py docs` keeps up to date: a page, the name of the part in it, and who writes that part.
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("database.md", "tables", database),
@@ -98,6 +105,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("cache.md", "lifetimes", cache),
     ("commands.md", "commands", commands),
     ("stars.md", "packages", stars),
+    ("kinds.md", "kinds", kinds),
 )
 
 

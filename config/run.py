@@ -93,7 +93,7 @@ def _where_to_look(login: str) -> str:
     chat = f"http://127.0.0.1:{settings.PLAYGROUND_PORT}/" if settings.PLAYGROUND else "your bot on Telegram"
     model = settings.DEFAULT_MODEL
     if model == "demo":
-        model = "no model key: the demo model answers (set ANTHROPIC_API_KEY for Claude)"
+        model = "no key of a vendor: the demo model answers (set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY)"
     rows = {
         "Chat": chat,
         "Admin": f"http://127.0.0.1:{settings.WEB_PORT}/admin/",

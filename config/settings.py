@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
@@ -214,15 +215,53 @@ TELEGRAM_API_URL = env.address("TELEGRAM_API_URL", "https://api.telegram.org", s
 if PLAYGROUND:
     TELEGRAM_API_URL = f"http://127.0.0.1:{PLAYGROUND_PORT}"
 
+# The largest file that is fetched from a chat: 20 MB is what api.telegram.org gives; a server of one's own, more.
+TELEGRAM_FILES_MAX_MB = env.whole("TELEGRAM_FILES_MAX_MB", 20, least=1, most=200)
+
 # Models ----------------------------------------------------------------------------------------------
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.address("ANTHROPIC_BASE_URL", "https://api.anthropic.com", schemes=("https", "http"))
-DEFAULT_MODEL = env.text("DEFAULT_MODEL", "claude-sonnet-5-5" if ANTHROPIC_API_KEY else "demo")
-if DEFAULT_MODEL.startswith("claude-") and not ANTHROPIC_API_KEY:
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.address("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("https", "http"))
+OPENAI_MODELS = env.served_models("OPENAI_MODELS")
+# Another address than OpenAI's (or one of its regions') is a server that speaks Chat Completions.
+OPENAI_COMPATIBLE = not f".{urlsplit(OPENAI_BASE_URL).hostname}".endswith(".api.openai.com")
+if OPENAI_COMPATIBLE and not OPENAI_MODELS:
     raise ImproperlyConfigured(
-        f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs ANTHROPIC_API_KEY; without it use demo."
+        "OPENAI_BASE_URL is another server than OpenAI's: name its models in OPENAI_MODELS."
     )
+if OPENAI_MODELS and not OPENAI_COMPATIBLE:
+    raise ImproperlyConfigured(
+        "OPENAI_MODELS is for another server than OpenAI's: set OPENAI_BASE_URL to its address."
+    )
+
+GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+GEMINI_BASE_URL = env.address(
+    "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", schemes=("https", "http")
+)
+
+# The first vendor with a key answers new people; a server of one's own has no price until staff give it one.
+_FIRST = (
+    ("claude-sonnet-5-5", ANTHROPIC_API_KEY),
+    ("gpt-6.1-sol", "" if OPENAI_COMPATIBLE else OPENAI_API_KEY),
+    ("gemini-3.8-flash", GEMINI_API_KEY),
+)
+DEFAULT_MODEL = env.text("DEFAULT_MODEL", next((model for model, key in _FIRST if key), "demo"))
+for _word, _name, _usable in (
+    ("claude-", "ANTHROPIC_API_KEY", ANTHROPIC_API_KEY),
+    ("gpt-", "OPENAI_API_KEY", OPENAI_API_KEY or OPENAI_COMPATIBLE),
+    ("gemini-", "GEMINI_API_KEY", GEMINI_API_KEY),
+):
+    if DEFAULT_MODEL.startswith(_word) and not _usable:
+        raise ImproperlyConfigured(
+            f"DEFAULT_MODEL is {DEFAULT_MODEL}, which needs {_name}; without it use demo."
+        )
+
+# The least leaves room for a summary itself; the most is a window no model exceeds.
+COMPACT_AT_TOKENS = env.whole("COMPACT_AT_TOKENS", 150_000, least=1_000, most=10_000_000)
+
+TITLES = env.flag("TITLES", default=True)
 
 # Money: US dollars -----------------------------------------------------------------------------------
 
@@ -240,5 +279,13 @@ LOGGING_CONFIG = "config.logging.configure"
 LOGGING = {
     "format": env.choice("LOG_FORMAT", "console", ("console", "json")),
     "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    "secrets": secrets_of(SECRET_KEY, TELEGRAM_BOT_TOKEN, ANTHROPIC_API_KEY, DATABASE_URL, REDIS_URL),
+    "secrets": secrets_of(
+        SECRET_KEY,
+        TELEGRAM_BOT_TOKEN,
+        ANTHROPIC_API_KEY,
+        OPENAI_API_KEY,
+        GEMINI_API_KEY,
+        DATABASE_URL,
+        REDIS_URL,
+    ),
 }

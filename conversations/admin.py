@@ -26,7 +26,7 @@ from accounts.admin_pages import (
 from accounts.money import dollars
 from billing.models import BalanceOperation, Hold
 from conversations import write_behind
-from conversations.admin_words import latest, shape_of, words_of, words_of_all
+from conversations.admin_words import latest, prompt_of, shape_of, words_of, words_of_all
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 
 STATE_LABELS = {"Running": "info", "Done": "success", "Failed": "danger", "Interrupted": "warning"}
@@ -112,13 +112,14 @@ def _messages(messages: QuerySet[Message], link: str) -> Table:
     """What messages are and what they cost, without a word of what they say."""
     return Table(
         "Messages",
-        ("Message", "Role", "Step", "Parts", "Cost", "When"),
+        ("Message", "Role", "Step", "Parts", "Prompt", "Cached", "Cost", "When"),
         [
             (
                 link_to(row),
                 row.role,
                 NOTHING if row.step is None else str(row.step),
                 shape_of(row.parts),
+                *prompt_of(row.usage),
                 NOTHING if row.cost is None else dollars(row.cost),
                 when(row.created_at),
             )
@@ -246,7 +247,7 @@ class MessagePage(WordsPage[Message]):
         ("reason", "superseded"),
         "shape",
         ("cost_usd", "usage"),
-        "created_at",
+        ("cached", "created_at"),
     )
     words = ("said",)
     closed = ("parts",)
@@ -267,6 +268,10 @@ class MessagePage(WordsPage[Message]):
     @admin.display(description="parts")
     def shape(self, message: Message) -> str:
         return shape_of(message.parts)
+
+    @admin.display(description="of its prompt, read from the cache")
+    def cached(self, message: Message) -> str:
+        return prompt_of(message.usage)[1]
 
     @admin.display(description="what it says")
     def said(self, message: Message) -> SafeString:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,15 +11,18 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_pages import NOTHING, ROWS_MAX, when
 from conversations import parts
+from conversations.history import COUNTED
 from conversations.models import Message
 
 KINDS: dict[type[parts.Part], str] = {
     parts.Text: "text",
     parts.Thinking: "thinking",
     parts.File: "file",
+    parts.FileText: "file's words",
     parts.ToolCall: "tool call",
     parts.ToolResult: "tool result",
     parts.Opaque: "vendor's own",
+    parts.Summary: "summary",
 }
 
 
@@ -33,6 +37,15 @@ def shape_of(of: parts.Parts) -> str:
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     length = len(parts.text_of(of))
     return f"{counted}; {length:,} characters" if length else counted or NOTHING
+
+
+def prompt_of(usage: Mapping[str, Any] | None) -> tuple[str, str]:
+    """How many tokens a step's prompt had, and which share of them was read from the vendor's cache."""
+    counts = usage or {}
+    tokens = sum(counts.get(name, 0) for name in COUNTED if name != "output")
+    if not tokens:
+        return NOTHING, NOTHING
+    return f"{tokens:,}", f"{100 * counts.get('cache_read', 0) // tokens}%"
 
 
 def words_of(message: Message) -> SafeString:
@@ -55,10 +68,12 @@ def _shown(part: parts.Part) -> dict[str, Any]:
     match part:
         case parts.Text(text):
             return {"kind": kind, "text": text}
-        case parts.Thinking(text):
+        case parts.Thinking(text) | parts.Summary(text):
             return {"kind": kind, "text": text, "folded": True}
         case parts.File(id, name, mime, size):
             return {"kind": kind, "about": [id, name, mime, f"{size:,} bytes"]}
+        case parts.FileText(_, name, text):
+            return {"kind": kind, "about": [name], "text": text, "folded": True}
         case parts.ToolCall(id, name, arguments):
             return {"kind": kind, "about": [name, id], "code": _json(arguments)}
         case parts.ToolResult(call_id, name, text, is_error, files):

@@ -16,11 +16,13 @@ from billing import ledger
 from billing.pricing import as_json, price
 from conversations import history
 from conversations.contracts import ProviderError, Reason
+from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost
 from conversations.leases import note, owned
 from conversations.models import Message, UserFile
 from conversations.parts import Text, ToolCall, ToolResult
 from conversations.reply import Reply, failure_of, usage_of
+from conversations.said import remember
 from conversations.steps import Step, open_step
 from conversations.threads import append, rows_of
 
@@ -34,6 +36,7 @@ class Closed:
     calls: tuple[ToolCall, ...] = ()
     next: Step | None = None
     failure: str = ""
+    summed_up: Decimal | None = None  # dollars: what it cost to begin a new epoch
 
 
 @transaction.atomic
@@ -51,23 +54,27 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
             "usage": as_json(usage),
             "price": step.rates.price_id,
         }
-        ledger.settle(
-            step.hold_key, key=f"turn:{step.turn_id}:step:{step.number}", amount=cost, details=details
-        )
+        ledger.settle(step.hold_key, key=step.key, amount=cost, details=details)
     if not cost:
         lock_user(step.user_id)  # as the ledger would have: the person's row is the first lock of every path
     reason = reply.done.reason if reply.done else None
     parts = reply.kept()
     failure = failure_of(reply, error, first=step.number == 0)
+    full = failure == "context" and can_be_summed_up(step.turn_id, step.thread_id)
+    failure = "" if full else failure
     note(step.turn_id, owner=step.owner, cost=F("cost") + cost, failure=failure)
     if parts:
         said: dict[str, Any] = {"step": step.number, "reason": reason or "", "cost": cost}
         said["usage"] = as_json(usage) if usage else None
         said["superseded"] = failure == "refused"  # a refused exchange makes the next one refused too
         try:
-            append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
+            message = append(step.turn_id, step.thread_id, step.chat_id, "assistant", parts, **said)
         except IntegrityError as error:
             raise LeaseLost(f"turn {step.turn_id}: step {step.number} is closed") from error
+        if not message.superseded:
+            remember(message)
+    if full:
+        return _next(step, continues=bool(parts), need=Need.MUST)
     if failure or reason is None:
         return Closed(failure=failure)
     if reply.calls:
@@ -75,16 +82,17 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     if reason not in (Reason.LENGTH, Reason.PAUSE) or not parts:
         return Closed()
     if reason == Reason.LENGTH:
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),))
+        remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (Text(GO_ON),)))
     return _next(step, continues=True)
 
 
-def _next(step: Step, *, continues: bool = False) -> Closed:
+def _next(step: Step, *, continues: bool = False, need: Need | None = None) -> Closed:
     """Open the step behind this one, unless the person wants no more. Call with the turn's row locked."""
     turn = owned(step.turn_id)
     if turn.stop_requested:
         return Closed()
-    return Closed(next=open_step(turn, step.model, continues=continues), failure=turn.failure)
+    opened = open_step(turn, step.model, continues=continues, need=need)
+    return Closed(next=opened, failure=turn.failure)
 
 
 @transaction.atomic
@@ -110,7 +118,7 @@ def record_result(
     note(step.turn_id, owner=step.owner, cost=F("cost") + (cost if new else 0))
     if new:
         UserFile.objects.bulk_create(files)
-        append(step.turn_id, step.thread_id, step.chat_id, "user", (result,))
+        remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (result,)))
     return _next(step) if last else Closed()
 
 

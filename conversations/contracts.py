@@ -57,6 +57,7 @@ class Request:
     tools: tuple[ToolSpec, ...]
     output_max: int  # tokens, thinking included
     may_call: bool = True  # False: the tools stay listed, so the prefix stands, but none may be called
+    purpose: Literal["answer", "summary", "title"] = "answer"  # the others are asked once
 
 
 # What a provider yields --------------------------------------------------------------------------
@@ -91,8 +92,7 @@ class Done:
     detail: str = ""
 
 
-# A finished part follows its deltas and carries what the vendor wants echoed. `Usage` may come more
-# than once; the last one counts. A stream that ends without `Done` was cut.
+# A finished part follows its deltas and carries its luggage. The last `Usage` counts; without `Done` it was cut.
 Event = TextDelta | ThinkingDelta | Text | Thinking | ToolCall | Opaque | Usage | Done
 
 
@@ -120,7 +120,8 @@ class ProviderError(Exception):
     """A model call failed. Says what to do, never what the vendor's page said.
 
     `retryable`: the same request may work later, after `wait_seconds` if the vendor named a time.
-    `key` names the sentence a person gets: overloaded, limited, timeout, cut, context, key, bad_request.
+    `key` names the sentence a person gets: overloaded, limited, timeout, cut, context, key, gone, refused,
+    bad_request.
     """
 
     def __init__(

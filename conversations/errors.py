@@ -7,3 +7,7 @@ class LeaseLost(Exception):
 
 class NotARetry(Exception):
     """There is nothing to ask again: the turn is still running, was answered, or is not this person's."""
+
+
+class NoThread(Exception):
+    """No such conversation is on this person's list."""

@@ -4,14 +4,28 @@ The same rows always give the same messages: a request for a thread begins with 
 one before. So nothing here looks at a clock, a setting or anything but the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from conversations.contracts import Media, Reason, RequestMessage, Role
-from conversations.parts import Part, Parts, Text, ToolCall, ToolResult, text_of
+from conversations.parts import (
+    File,
+    FileText,
+    Opaque,
+    Part,
+    Parts,
+    Summary,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    framed,
+    named,
+    text_of,
+)
 
 TELEGRAM_TEXT_MAX = 4096  # UTF-16 units: a client cuts a longer paste here
 BYTES_PER_TOKEN = 3  # on the safe side: English has 4 and more, Russian 5, Chinese 3
@@ -50,7 +64,9 @@ def to_request_messages(rows: Iterable[Row]) -> tuple[RequestMessage, ...]:
 
 
 def _message(role: Role, rows: Sequence[Row]) -> list[RequestMessage]:
-    parts = _join_pastes([part for row in rows for part in row.parts])
+    joined = _join_pastes([part for row in rows for part in row.parts])
+    whole = [Text(part.text) if isinstance(part, Summary) else part for part in joined]
+    parts = tuple(part for part in whole if not isinstance(part, Text) or part.text.strip())
     return [RequestMessage(role, parts)] if parts else []
 
 
@@ -105,6 +121,54 @@ def _unanswered(call: ToolCall) -> ToolResult:
     return ToolResult(call.id, call.name, NO_RESULT, is_error=True)
 
 
+# What a vendor takes when it has refused the history as it stands ---------------------------------
+
+
+def without_thinking(messages: Iterable[RequestMessage]) -> tuple[RequestMessage, ...]:
+    """The same conversation with no thought of any model in it: all of them may be dropped, never some."""
+    return _each(messages, lambda part: None if is_thinking(part) else part)
+
+
+def plain(messages: Iterable[RequestMessage]) -> tuple[RequestMessage, ...]:
+    """The same conversation in words, calls and results alone: nothing in it that only one vendor made."""
+    return _each(messages, _plain)
+
+
+def is_thinking(part: Part | Media) -> bool:
+    """Is this a thought, open or sealed?"""
+    if isinstance(part, Opaque):
+        return any("thinking" in str(block.get("type", "")) for block in part.luggage.values())
+    return isinstance(part, Thinking)
+
+
+def _each(
+    messages: Iterable[RequestMessage], change: Callable[[Part | Media], Part | Media | None]
+) -> tuple[RequestMessage, ...]:
+    changed = [
+        replace(message, parts=tuple(part for part in map(change, message.parts) if part is not None))
+        for message in messages
+    ]
+    return tuple(message for message in changed if message.parts)
+
+
+def _plain(part: Part | Media) -> Part | Media | None:
+    match part:
+        case Text():
+            return Text(part.text)
+        case ToolCall():
+            return ToolCall(part.id, part.name, part.arguments)
+        case Media():
+            return Text(named(part.file))
+        case File():
+            return Text(named(part))
+        case FileText():
+            return framed(part)
+        case ToolResult():
+            return part
+        case _:
+            return None
+
+
 def open_calls(rows: Sequence[Row]) -> list[ToolCall]:
     """The calls of the last assistant row that have no result yet."""
     calls: dict[str, ToolCall] = {}
@@ -123,17 +187,27 @@ def is_cut_short(rows: Sequence[Row]) -> bool:
     return bool(said) and said[-1].reason in (Reason.LENGTH, Reason.PAUSE)
 
 
-def prompt_of(rows: Sequence[Row], *head: str) -> tuple[int, datetime | None, int]:
+def prompt_of(
+    rows: Sequence[Row], *head: str, reads: Container[str] = ()
+) -> tuple[int, datetime | None, int]:
     """How large the next prompt is: tokens the vendor has counted, when it did, and at most so many new ones.
 
-    `head` is what stands before the rows: the system prompt and the tools.
+    `head` is what stands before the rows: the system prompt and the tools. `reads` are the media types
+    the model is shown as they are, at tokens of their own.
     """
     for place in range(len(rows) - 1, -1, -1):
         usage = rows[place].usage
         if usage and not usage.get("estimated"):
             counted = sum(usage[name] for name in COUNTED)
-            return counted, rows[place].said_at, tokens_at_most(*words_of(rows[place + 1 :]))
-    return 0, None, tokens_at_most(*head, *words_of(rows))
+            new = rows[place + 1 :]
+            return counted, rows[place].said_at, tokens_at_most(*words_of(new)) + looks_of(new, reads)
+    return 0, None, tokens_at_most(*head, *words_of(rows)) + looks_of(rows, reads)
+
+
+def looks_of(rows: Iterable[Row], reads: Container[str]) -> int:
+    """At most so many tokens for the pictures and pages among the rows that this model looks at."""
+    files = (part for row in rows for part in row.parts if isinstance(part, File))
+    return sum(file.tokens for file in files if file.looks in reads)
 
 
 def tokens_at_most(*texts: str) -> int:
@@ -153,5 +227,7 @@ def words_of(messages: Iterable[RequestMessage | Row]) -> Iterable[str]:
                     yield part.text
                 case Media():
                     yield str(part.file)
+                case FileText():
+                    yield framed(part).text
                 case _ if not isinstance(part, Text):
                     yield str(part)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from conversations.errors import LeaseLost
-from conversations.models import Turn
+from conversations.models import Message, Turn
 
 LEASE = timedelta(
     seconds=25
@@ -26,6 +26,15 @@ def overdue_turns() -> list[int]:
     return list(overdue.order_by("pk").values_list("pk", flat=True))
 
 
+def threads_left_waiting() -> list[int]:
+    """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
+    left = Message.objects.filter(seq__isnull=True, role="user", created_at__lt=Now() - LEASE)
+    running = Turn.objects.filter(state=Turn.State.RUNNING)
+    left = left.exclude(thread__in=running.values("thread"))
+    left = left.filter(thread__dead_at__isnull=True, thread__chat__dead_at__isnull=True)
+    return list(left.order_by("thread").values_list("thread", flat=True).distinct())
+
+
 def renew_leases(owner: str, turn_ids: Sequence[int]) -> tuple[set[int], set[int]]:
     """Stay the owner of these turns. Returns those another process has taken and those a person wants stopped."""
     turns = Turn.objects.filter(pk__in=turn_ids)
@@ -41,7 +50,10 @@ def release_leases(owner: str) -> None:
 
 def owned(turn_id: int) -> Turn:
     """The turn with all that its next step needs; call behind a `note` of the same transaction."""
-    return Turn.objects.select_related("thread", "thread__chat", "user").get(pk=turn_id)
+    turns = Turn.objects.select_related("thread", "thread__chat", "user").defer(
+        "thread__system", "thread__tools"
+    )
+    return turns.get(pk=turn_id)
 
 
 def note(turn_id: int, *, owner: str, **changes: Any) -> None:

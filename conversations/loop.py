@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 
 from config.patience import patiently
 from conversations.closing import Closed, close_step, record_result
+from conversations.compaction import close_summary
 from conversations.contracts import Event, ProviderError, Reason, TextDelta, Tool
 from conversations.events import tool_call_event
 from conversations.files import ThreadFiles
 from conversations.history import Row
 from conversations.media import with_media
-from conversations.parts import File, Text, ToolCall, ToolResult
+from conversations.parts import File, Summary, Text, ToolCall, ToolResult
+from conversations.repair import asked
 from conversations.reply import Reply
 from conversations.steps import Step
 from conversations.tool_runs import Ran, run_tool
@@ -45,13 +48,25 @@ class FileReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SummingUp:
+    """The conversation has grown too long and is being summed up; nothing of that is part of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummedUp:
+    """It was, for so many dollars; None: it was not, and the turn goes on or fails without."""
+
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The turn ends without a whole answer; `key` names the sentence the person gets."""
 
     key: str
 
 
-TurnEvent = Event | StepBegan | ToolBegan | ToolEnded | FileReady | Failed
+TurnEvent = Event | StepBegan | ToolBegan | ToolEnded | FileReady | SummingUp | SummedUp | Failed
 
 
 async def run_turn(
@@ -65,15 +80,16 @@ async def run_turn(
     while step is not None:
         closed = Closed(calls=step.calls)  # calls made before a crash: only their results are missing
         if not step.calls:
-            yield StepBegan(step.continues)
+            yield SummingUp() if step.sums_up_for else StepBegan(step.continues)
             reply = Reply()
             error: ProviderError | None = ProviderError("cut")  # unless the stream ends by itself
             try:
                 request = await with_media(step.request, step.model, ThreadFiles(step.thread_id))
-                async with aclosing(step.model.stream(step.model, request)) as events:
+                async with aclosing(asked(step, request)) as events:
                     async for event in events:
                         reply.add(event)
-                        yield event
+                        if not step.sums_up_for:
+                            yield event
                 error = None if reply.done else error
             except ProviderError as failed:
                 error = failed
@@ -82,7 +98,9 @@ async def run_turn(
                 raise
             finally:
                 # Whatever was said before a stop is kept and charged, so this runs even when cancelled.
-                closed = await asyncio.shield(patiently(close_step)(step, reply, error))
+                closed = await asyncio.shield(patiently(_close)(step, reply, error, tools))
+            if step.sums_up_for:
+                yield SummedUp(closed.summed_up)
         if closed.calls:
             async with aclosing(_run_tools(step, closed.calls, tools, language)) as ran:
                 async for outcome in ran:
@@ -93,6 +111,12 @@ async def run_turn(
         if closed.failure:
             yield Failed(closed.failure)
         step = closed.next
+
+
+def _close(step: Step, reply: Reply, error: ProviderError | None, tools: Mapping[str, Tool]) -> Closed:
+    if step.sums_up_for:
+        return close_summary(step, reply, error, tools=tools.values())
+    return close_step(step, reply, error)
 
 
 async def _run_tools(
@@ -156,3 +180,5 @@ def replay(rows: Sequence[Row]) -> Iterator[TurnEvent]:
                 yield TextDelta(part.text)
             elif isinstance(part, ToolResult):
                 yield from (FileReady(file) for file in part.files)
+            elif isinstance(part, Summary):
+                yield SummedUp(Decimal(part.cost))

@@ -40,7 +40,8 @@ class Thread(models.Model):
     """One conversation in one Telegram topic, or in a chat's plain lane (`topic` is null).
 
     `system` and `tools` are frozen when the thread starts: a signed thinking block is valid only
-    while everything before it keeps its bytes.
+    while everything before it keeps its bytes. When the conversation has grown too long it is summed up:
+    a new epoch begins, with a fresh `system` and `tools`, and what was said before is no longer said.
     """
 
     chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="threads")
@@ -49,10 +50,27 @@ class Thread(models.Model):
     )
     is_current = models.BooleanField(default=True, help_text="New messages of its lane come here.")
     title = models.CharField(max_length=128, blank=True)
+    title_tries = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="How often a model was asked for a title."
+    )
+    title_asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When last; for a while nobody else asks."
+    )
     system = models.TextField(editable=False)
     tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    epoch_begins = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+        help_text="Place of the summary the present epoch begins with; messages before it are no longer said.",
+    )
     spoken_on = models.DateField(null=True, editable=False, help_text="The day (UTC) of the last message.")
+    dead_at = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram says its topic is gone or closed: nothing is sent there."
+    )
+    hidden_at = models.DateTimeField(
+        null=True, blank=True, help_text="The person took it off their list; its content stays."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -68,6 +86,25 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return self.title or f"thread {self.pk}"
+
+
+class Topic(models.Model):
+    """A Telegram topic as its service messages describe it; its conversations are the threads of its lane."""
+
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="topics")
+    telegram_id = models.BigIntegerField(help_text="Telegram's message_thread_id.")
+    title = models.CharField(max_length=128, blank=True)
+    may_be_renamed = models.BooleanField(
+        default=False, help_text="Nobody chose its name; Telegram expects the bot to find one."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat", "telegram_id"], name="one_topic_per_number"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"topic {self.telegram_id}"
 
 
 class Turn(models.Model):
@@ -98,6 +135,16 @@ class Turn(models.Model):
     attempts = models.PositiveIntegerField(default=1, help_text="Processes that have worked on it.")
     cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     sent = models.JSONField(default=list, blank=True)
+    growing = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Telegram's id of the group message that grows by edits; complete once `sent` has it.",
+    )
+    guest_message = models.CharField(
+        max_length=128,
+        blank=True,
+        help_text="Telegram's inline message id: the answer is given as a guest, in a chat the bot is not in.",
+    )
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -175,6 +222,9 @@ class Message(models.Model):
     usage = models.JSONField(null=True, blank=True)
     cost = models.DecimalField(max_digits=20, decimal_places=9, null=True, blank=True)
     superseded = models.BooleanField(default=False)
+    edited_at = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram's date of the newest edit that was taken in."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -206,6 +256,11 @@ class UserFile(models.Model):
     made_by = models.CharField(
         max_length=64, blank=True, help_text="The tool that made it; empty: the person sent it."
     )
+    shown = models.FileField(
+        max_length=255,
+        blank=True,
+        help_text="What models are shown instead: upright, smaller, of a kind they read.",
+    )
     telegram_file_id = models.CharField(max_length=255, blank=True)
     vendor_ids = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -219,6 +274,26 @@ class UserFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.short_id} {self.name}"
+
+
+class Transcript(models.Model):
+    """What was heard in a person's recording: kept with its charge, so that a crash asks and charges once.
+
+    Only until the conversation has it: pruned after a week.
+    """
+
+    key = models.CharField(
+        max_length=64, unique=True, help_text="transcribe:<chat>:<message>, as in the ledger."
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="+", help_text="Who spoke, and pays."
+    )
+    text = models.TextField()
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When the person was shown it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class DeadEvent(models.Model):

@@ -17,11 +17,12 @@ from billing.prices import rates_for
 from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
 from conversations.contracts import Model, Request
+from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, may_be_summed_up, need_of, summary_of
 from conversations.models import Message, Turn
 from conversations.parts import ToolCall
-from conversations.threads import rows_of, take_in, tools_of, waiting_messages
+from conversations.said import gather
+from conversations.threads import take_in, tools_of, waiting_messages
 
-OUTPUT_MAX = 16_000  # tokens of one step: long answers go on in the next
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
 STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
 CACHE_LIVES = timedelta(minutes=5)  # the automatic cache's time to live, renewed by each reading
@@ -43,38 +44,61 @@ class Step:
     request: Request
     continues: bool = False  # goes on in the middle of the answer before
     calls: tuple[ToolCall, ...] = ()
+    sums_up_for: Model | None = None  # this call only sums the thread up, for the model that answers then
+    must: bool = False  # without the summary there is no answer
+
+    @property
+    def key(self) -> str:
+        """Of the charge for this call."""
+        return f"{self.hold_key}:{'compact' if self.sums_up_for else 'step'}:{self.number}"
 
     @property
     def hold_key(self) -> str:
         return f"turn:{self.turn_id}"
 
 
-def open_step(turn: Turn, model: Model, *, continues: bool = False, first: bool = False) -> Step | None:
+def open_step(
+    turn: Turn,
+    model: Model,
+    *,
+    continues: bool = False,
+    placed: Sequence[Message] = (),
+    need: Need | None = None,
+) -> Step | None:
     """Hold what the next model call may cost and gather what it is to read.
 
-    Waiting messages are taken in first, unless it is the `first` of a turn just made, which has them and
-    counts this step already. None means no: `turn.failure` then says why.
+    Waiting messages are taken in before, unless it is the first step of a turn just made, which has `placed`
+    them and counts this step already. A thread that has grown too long is summed up before; `need` is given by who
+    knows better than its length. None means no: `turn.failure` then says why.
     """
-    number = 0 if first else turn.steps
-    if number:
-        take_in(turn, waiting_messages(turn.thread_id))
-    rows = rows_of(Message.objects.filter(thread_id=turn.thread_id, superseded=False))
+    first = bool(placed)
+    if not first and turn.steps:
+        take_in(turn, waiting_messages(turn.thread_id, author=turn.user_id))
+    rows = gather(turn, placed)
+    unasked = need is None
+    if need is None:
+        need = need_of(rows, model, head=(turn.thread.system, turn.thread.tools))
+    if need:
+        step = _open_summary(turn, model, rows, continues=continues, first=first, must=need is Need.MUST)
+        if step is not None or turn.failure:
+            return step
     try:
         rates = rates_for(model.id)
-        prompt = _prompt(turn, rows)
+        prompt = _prompt(turn, model, rows)
         wanted = min(OUTPUT_MAX, model.output_max)
         estimate = price(replace(prompt, output=wanted), rates)
-        left = _hold(turn, number, estimate)
+        left = _hold(turn, first, estimate)
     except (SpendingRefused, PriceUnknown) as refusal:
         refuse(turn, getattr(refusal, "key", "no_price"))
         return None
     least = price(replace(prompt, output=OUTPUT_MIN), rates)
     if left < least:
-        refuse(turn, "too_dear" if least > settings.TURN_CAP_USD > 0 else "used_up")
+        too_dear = least > settings.TURN_CAP_USD > 0
+        if too_dear and unasked and not need and may_be_summed_up(rows):
+            return open_step(turn, model, continues=continues, placed=placed, need=Need.MUST)
+        refuse(turn, "long" if need else "too_dear" if too_dear else "used_up")
         return None
-    if not first:
-        turn.steps = number + 1
-        turn.save(update_fields=["steps"])
+    number = _count(turn, first)
     request = Request(
         system=turn.thread.system,
         messages=history.to_request_messages(rows),
@@ -82,8 +106,42 @@ def open_step(turn: Turn, model: Model, *, continues: bool = False, first: bool 
         output_max=min(wanted, output_within(left, prompt, rates)),
         may_call=number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least),
     )
-    place = (turn.pk, turn.thread_id, turn.thread.chat_id, turn.user_id, turn.lease_owner)
-    return Step(*place, number=number, model=model, rates=rates, request=request, continues=continues)
+    return Step(*_place(turn), number=number, model=model, rates=rates, request=request, continues=continues)
+
+
+def _open_summary(
+    turn: Turn, model: Model, rows: Sequence[history.Row], *, continues: bool, first: bool, must: bool
+) -> Step | None:
+    """The call that sums a thread up. None: it cannot be paid; if it must be, `turn.failure` says so."""
+    try:
+        writer, rates, request = summary_of(rows, model)
+        prompt = Usage(cache_write_5m=history.tokens_at_most(*history.words_of(request.messages)))
+        estimate = price(replace(prompt, output=request.output_max), rates)
+        left = _hold(turn, first, estimate)
+    except (SpendingRefused, PriceUnknown) as refusal:
+        refuse(turn, getattr(refusal, "key", "no_price"))
+        return None
+    affordable = min(request.output_max, output_within(left, prompt, rates))
+    if affordable < SUMMARY_MIN:
+        if must:
+            refuse(turn, "long")
+        return None
+    request = replace(request, output_max=affordable)
+    step = Step(*_place(turn), number=_count(turn, first), model=writer, rates=rates, request=request)
+    return replace(step, continues=continues, sums_up_for=model, must=must)
+
+
+def _place(turn: Turn) -> tuple[int, int, int, int, str]:
+    return turn.pk, turn.thread_id, turn.thread.chat_id, turn.user_id, turn.lease_owner
+
+
+def _count(turn: Turn, first: bool) -> int:
+    """The number of the model call that is opened now."""
+    if first:
+        return 0
+    number, turn.steps = turn.steps, turn.steps + 1
+    turn.save(update_fields=["steps"])
+    return number
 
 
 def refuse(turn: Turn, failure: str) -> None:
@@ -92,16 +150,16 @@ def refuse(turn: Turn, failure: str) -> None:
     turn.save(update_fields=["failure"])
 
 
-def _prompt(turn: Turn, rows: Sequence[history.Row]) -> Usage:
+def _prompt(turn: Turn, model: Model, rows: Sequence[history.Row]) -> Usage:
     """What the next prompt will be charged as: what the vendor counted is read from its cache while that lives."""
-    counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools)
+    counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools, reads=model.reads)
     warm = at is not None and timezone.now() - at < CACHE_LIVES
     return Usage(cache_read=counted, cache_write_5m=new) if warm else Usage(cache_write_5m=counted + new)
 
 
-def _hold(turn: Turn, number: int, estimate: Decimal) -> Decimal:
+def _hold(turn: Turn, first: bool, estimate: Decimal) -> Decimal:
     """Dollars that this step may spend: from what is available, and then from the overdraft if it is free."""
-    if number == 0:
+    if first or turn.steps == 0:
         held = ledger.hold(turn.user_id, key=turn.hold_key, estimate=estimate, expires_in=HOLD_FOR)
         if held.amount >= estimate:
             return estimate

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations.contracts import Tool, ToolSpec
+from conversations.files import Arrived, add_arrivals
 from conversations.history import Row
 from conversations.models import Chat, Message, Thread, Turn
-from conversations.parts import Parts
+from conversations.parts import Part, Parts
+from conversations.said import warm
 
 UNCLAIMED = """
     SELECT * FROM conversations_message AS message WHERE thread_id = %s AND seq IS NULL AND NOT EXISTS (
@@ -31,7 +33,7 @@ PLACE = """
         SET last_seq = last_seq + (SELECT count(*) FROM waiting), spoken_on = (now() AT TIME ZONE 'UTC')::date
         WHERE id = %s RETURNING last_seq - (SELECT count(*) FROM waiting) AS before
     ) UPDATE conversations_message AS message SET seq = thread.before + waiting.number, turn_id = %s
-    FROM waiting, thread WHERE message.id = waiting.id
+    FROM waiting, thread WHERE message.id = waiting.id RETURNING thread.before
 """
 
 
@@ -42,7 +44,7 @@ def lane(
 
     Call inside a transaction that already holds the person's row.
     """
-    known = Thread.objects.select_for_update(of=("self",)).select_related("chat")
+    known = Thread.objects.select_for_update(of=("self",)).select_related("chat").defer("system", "tools")
     thread = known.filter(chat__telegram_id=telegram_id, topic=topic, is_current=True).first()
     if thread is None:
         chat = sync_chat(telegram_id=telegram_id, kind=kind, title=title)
@@ -82,6 +84,7 @@ def current_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable
         started = _new_thread(chat, topic, user, tools)
         Thread.objects.bulk_create([started], ignore_conflicts=True)  # two first messages, one thread
         thread = lane.select_for_update().get()
+        warm(thread)
     thread.chat = chat  # at hand for whoever answers; no second query
     return thread
 
@@ -94,48 +97,90 @@ def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[T
     lane.update(is_current=False)
     thread = _new_thread(chat, topic, user, tools)
     thread.save()
+    warm(thread)
+    return thread
+
+
+def start_beside(chat: Chat, *, user: User, tools: Iterable[Tool]) -> Thread:
+    """A thread that does not take the place of the chat's current one: a question asked from elsewhere."""
+    thread = _new_thread(chat, None, user, tools)
+    thread.is_current = False
+    thread.save()
     return thread
 
 
 def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
+    alone = chat.kind == Chat.Kind.PRIVATE
+    system, specs = head_of(user, tools, began=timezone.now().date(), alone=alone)
+    return Thread(chat=chat, topic=topic, system=system, tools=specs)
+
+
+def head_of(user: User, tools: Iterable[Tool], *, began: date, alone: bool) -> tuple[str, str]:
+    """What stands before the messages of an epoch: the system prompt, and the tools as JSON.
+
+    In a group (not `alone`) one person's own words to the model are nobody else's.
+    """
     specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
-    system = render_to_string(
-        "prompts/system.md", {"today": timezone.now().date(), "instructions": user.instructions}
-    )
-    return Thread(chat=chat, topic=topic, system=system.strip(), tools=json.dumps(specs, ensure_ascii=False))
+    words = {"today": began, "instructions": user.instructions if alone else "", "alone": alone}
+    system = render_to_string("prompts/system.md", words)
+    return system.strip(), json.dumps(specs, ensure_ascii=False)
 
 
 def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
-    """The tools as they were written down when the thread began."""
+    """The tools as they were written down when the thread's epoch began."""
     return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
 
 
-def receive(thread: Thread, *, author: User, messages: Sequence[tuple[int, Parts]]) -> None:
-    """Store what a person wrote, each message by its Telegram id; they wait until a turn takes them in.
+def receive(
+    thread: Thread, *, author: User, messages: Sequence[tuple[int, Sequence[Part | Arrived]]]
+) -> None:
+    """Store what a person sent, each message by its Telegram id; they wait until a turn takes them in.
 
-    One that Telegram delivered twice is stored once.
+    One that Telegram delivered twice is stored once. Files become files of the thread in the same commit.
     """
     shared = {"thread": thread, "chat_id": thread.chat_id, "author": author, "role": "user"}
-    rows = [Message(**shared, telegram_id=number, parts=parts) for number, parts in messages]
+    said = add_arrivals(thread, user_id=author.pk, messages=[parts for _, parts in messages])
+    rows = [
+        Message(**shared, telegram_id=number, parts=parts)
+        for (number, _), parts in zip(messages, said, strict=True)
+    ]
     Message.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def waiting_messages(thread_id: int) -> list[Message]:
-    """What people wrote in a thread and no turn has taken in, oldest first."""
-    return list(Message.objects.filter(thread_id=thread_id, seq__isnull=True).order_by("pk"))
+def waiting_messages(thread_id: int, *, author: int | None = None) -> list[Message]:
+    """What one person wrote in a thread and no turn has taken in, oldest first: `author`, or who waits longest.
+
+    A turn has one payer, so what others wrote meanwhile waits for a turn of their own.
+    """
+    waiting = Message.objects.filter(thread_id=thread_id, seq__isnull=True).order_by("pk")
+    return _of_one_person(list(waiting), author)
 
 
-def unclaimed_messages(thread_id: int) -> list[Message]:
-    """The same, as long as no turn is running that will take them in."""
-    return list(Message.objects.raw(UNCLAIMED, [thread_id]))
+def unclaimed_messages(thread_id: int, *, author: int) -> list[Message]:
+    """The same, as long as no turn is running: then its next step takes them in, or its end does."""
+    return _of_one_person(list(Message.objects.raw(UNCLAIMED, [thread_id])), author)
 
 
-def take_in(turn: Turn, waiting: Sequence[Message]) -> None:
+def is_asked(waiting: Sequence[Message]) -> bool:
+    """Does somebody ask? A note about an edit waits for the next question."""
+    return any(message.role == "user" for message in waiting)
+
+
+def _of_one_person(waiting: Sequence[Message], author: int | None) -> list[Message]:
+    author = waiting[0].author_id if waiting and author is None else author
+    return [message for message in waiting if message.author_id == author]
+
+
+def take_in(turn: Turn, waiting: Sequence[Message]) -> list[Message]:
     """Give waiting messages their place behind everything said so far, in one statement; locks the thread's row."""
     if not waiting:
-        return
+        return []
     with connection.cursor() as cursor:
         cursor.execute(PLACE, [[message.pk for message in waiting], turn.thread_id, turn.pk])
+        before = cursor.fetchone()[0]
+    for number, message in enumerate(waiting, start=before + 1):
+        message.seq, message.turn = number, turn
+    return list(waiting)
 
 
 def append(turn_id: int, thread_id: int, chat_id: int, role: str, parts: Parts, **fields: Any) -> Message:
@@ -157,11 +202,23 @@ def _next_place(thread_id: int) -> int:
         return int(cursor.fetchone()[0])
 
 
+def said_in(thread: Thread) -> QuerySet[Message]:
+    """What a model is told of a thread: the messages of its present epoch."""
+    return Message.objects.filter(thread_id=thread.pk, superseded=False, seq__gte=thread.epoch_begins)
+
+
 def rows_of(messages: QuerySet[Message]) -> list[Row]:
     """Placed messages in their order, as history reads them."""
     placed = messages.filter(seq__isnull=False).order_by("seq")
     said: Any = placed.values_list("role", "parts", "reason", "usage", "created_at")
     return [Row(*row) for row in said]
+
+
+def rows_of_turn(turn_id: int, *, user_id: int) -> list[Row] | None:
+    """Everything a turn has said, also what was asked again since; None when it is not this person's, or gone."""
+    if not Turn.objects.filter(pk=turn_id, user_id=user_id).exists():
+        return None
+    return rows_of(Message.objects.filter(turn_id=turn_id))
 
 
 def day_changed(last: date | None, today: date) -> str | None:

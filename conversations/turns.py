@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from accounts.models import User
 from accounts.services import lock_user
 from billing import ledger
-from conversations import history
+from conversations import history, said
 from conversations.contracts import Model, Reason
+from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost, NotARetry
 from conversations.leases import LEASE, lease_end
 from conversations.models import Message, Thread, Turn
@@ -21,6 +22,7 @@ from conversations.steps import Step, open_step, refuse
 from conversations.threads import (
     append,
     day_changed,
+    is_asked,
     rows_of,
     take_in,
     unclaimed_messages,
@@ -45,55 +47,47 @@ class Claim:
     rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
 
 
-def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, Model]) -> Claim | None:
-    """Take the waiting messages of a thread into a new turn; None when there is nothing to do here.
+def claim_turn(
+    thread: Thread, *, user: User, owner: str, models: Mapping[str, Model], guest_message: str = ""
+) -> Claim | None:
+    """Take a person's waiting messages into a new turn, theirs to pay; None when there is nothing to do here.
 
     Call inside a transaction that holds the row of `user`, who wrote last as far as the caller knows, and
     then the thread's. While a turn is running its next step takes the messages in, or its end does.
     """
-    waiting = unclaimed_messages(thread.pk)
-    if not waiting:
+    waiting = unclaimed_messages(thread.pk, author=user.pk)
+    if not is_asked(waiting):
         return None
     until = lease_end()
-    payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
-    turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
-    take_in(turn, waiting)
+    # Its first step is the one opened below.
+    turn = new_turn(thread, user, owner, models, steps=1, guest_message=guest_message)
+    placed = take_in(turn, waiting)
     if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
-        append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),))
-    return Claim(turn, open_step(turn, models[turn.model], first=True), until)
+        placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
+    return Claim(turn, open_step(turn, models[turn.model], placed=placed), until)
 
 
 @transaction.atomic
 def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
     """After a turn has ended: what arrived meanwhile starts the next one."""
     waiting = waiting_messages(thread_id)
-    if not waiting:
+    if not is_asked(waiting):
         return None
-    user = lock_user(_payer(waiting).pk)
+    author = waiting[0].author_id
+    assert author is not None, "a person's message has its author"
+    user = lock_user(author)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=thread_id)
+    if thread.dead_at or thread.chat.dead_at:
+        return None  # nobody would see the answer, and somebody would pay for it
     return claim_turn(thread, user=user, owner=owner, models=models)
 
 
-def threads_left_waiting() -> list[int]:
-    """Threads where somebody waits and nothing runs: a process died between one turn and the next."""
-    left = Message.objects.filter(seq__isnull=True, created_at__lt=Now() - LEASE)
-    running = Turn.objects.filter(state=Turn.State.RUNNING)
-    left = left.exclude(thread__in=running.values("thread"))
-    return list(left.order_by("thread").values_list("thread", flat=True).distinct())
-
-
-def _payer(waiting: Sequence[Message]) -> User:
-    """Who asked last, and pays."""
-    user = waiting[-1].author
-    assert user is not None, "a person's message has its author"
-    return user
-
-
-def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
+def new_turn(
+    thread: Thread, user: User, owner: str, models: Mapping[str, Model], **fields: int | str
+) -> Turn:
     model = user.model if user.model in models else settings.DEFAULT_MODEL
-    return Turn.objects.create(
-        thread=thread, user=user, model=model, steps=steps, lease_owner=owner, lease_until=Now() + LEASE
-    )
+    lease = {"lease_owner": owner, "lease_until": Now() + LEASE}
+    return Turn.objects.create(thread=thread, user=user, model=model, **lease, **fields)
 
 
 @transaction.atomic
@@ -137,7 +131,10 @@ def _complete(rows: Sequence[history.Row]) -> bool:
 def request_stop(*, chat_telegram_id: int, topic: int | None = None, user_id: int | None = None) -> list[int]:
     """Mark the running turns of a lane as to be stopped; returns them. Their owners see it."""
     running = Turn.objects.filter(
-        state=Turn.State.RUNNING, thread__chat__telegram_id=chat_telegram_id, thread__topic=topic
+        state=Turn.State.RUNNING,
+        thread__chat__telegram_id=chat_telegram_id,
+        thread__topic=topic,
+        guest_message="",  # what is answered elsewhere goes on
     )
     if user_id is not None:
         running = running.filter(user_id=user_id)
@@ -156,7 +153,7 @@ def finish_turn(turn_id: int, *, owner: str, sent: Sequence[Sequence[int]]) -> b
     if turn is None:
         raise LeaseLost(f"turn {turn_id}")
     end_turn(turn, sent)
-    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True).exists()
+    return Message.objects.filter(thread_id=turn.thread_id, seq__isnull=True, role="user").exists()
 
 
 def end_turn(turn: Turn, sent: Sequence[Sequence[int]]) -> None:
@@ -187,13 +184,17 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
         .select_related("thread", "thread__chat", "user")
         .first()
     )
-    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE):
+    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE) or old.thread.hidden_at:
         raise NotARetry(f"turn {turn_id}")
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")
-    old.messages.filter(role="assistant", reason="").update(superseded=True)
+    if old.messages.filter(role="assistant", reason="").update(superseded=True):
+        said.forget(thread.pk)
     until = lease_end()
-    turn = _new_turn(thread, old.user, owner, models)
-    take_in(turn, waiting_messages(thread.pk))
-    return Claim(turn, open_step(turn, models[turn.model]), until)
+    turn = new_turn(thread, old.user, owner, models, guest_message=old.guest_message)
+    take_in(turn, waiting_messages(thread.pk, author=user_id))
+    # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
+    refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)
+    need = Need.MUST if refused else None
+    return Claim(turn, open_step(turn, models[turn.model], need=need), until)

@@ -17,14 +17,23 @@ from config.patience import patiently
 from conversations import leases, turns
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
-from conversations.loop import Failed, replay, run_turn
+from conversations.groups import question_of, request_stop_of, set_thread_dead
+from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
+from conversations.models import Turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
 from telegram_bot.draft import Draft
 from telegram_bot.gate import Gate
+from telegram_bot.growing import GroupDestination, Growth
+from telegram_bot.guests import NOWHERE, REST, GuestDestination
 from telegram_bot.intake import Inbound
-from telegram_bot.outgoing import Destination, Unreachable, Words
+from telegram_bot.keyboards import CopyPress
+from telegram_bot.latch import RichLatch
+from telegram_bot.naming import Names
+from telegram_bot.outgoing import Destination, PlaceGone, Unreachable, Words
+from telegram_bot.private_words import privately
+from telegram_bot.rendering import Rich, Wish
 from telegram_bot.services import Desk
 from telegram_bot.texts import failure as failure_words
 from telegram_bot.texts import say
@@ -35,13 +44,17 @@ RENEW_SECONDS = 10.0
 RECOVER_SECONDS = 30.0
 DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
+WISHES: dict[str, Wish] = {"auto": "auto", "classic": "classic", "rich": "rich"}
 # A second try at the same question may end otherwise; for the rest a button would only disappoint.
 RETRYABLE = frozenset(
     {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
-    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price"}
+    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price", "long"}
 )
 # What money mends.
 PAYABLE = frozenset({"no_funds", "used_up"})
+
+# In a group these are between the bot and who asked.
+ABOUT_MONEY = frozenset({"no_funds", "used_up", "too_dear", "long", "spending_blocked", "daily_cap"})
 
 
 def new_owner() -> str:
@@ -52,8 +65,9 @@ def new_owner() -> str:
 class Answers:
     """The turns this process owns. Its tasks are only the work; what was promised stands in the rows."""
 
-    def __init__(self, bot: Bot, gate: Gate, desk: Desk) -> None:
-        self._bot, self._gate, self._desk = bot, gate, desk
+    def __init__(self, bot: Bot, gate: Gate, desk: Desk, names: Names) -> None:
+        self._bot, self._gate, self._desk, self._names = bot, gate, desk, names
+        self._latch = RichLatch()
         self._tasks: dict[int, asyncio.Task[None]] = {}  # thread → its answering
         self._streams: dict[int, asyncio.Task[str]] = {}  # turns that are ours → what Stop cancels
         self._until: dict[int, float] = {}  # the same turns → time.monotonic() their leases are good until
@@ -64,6 +78,12 @@ class Answers:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
         async with self._doors:
             claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+        if claim is not None:
+            self.begin(claim)
+
+    async def receive_edit(self, inbound: Inbound, update_id: int) -> None:
+        """Take in a changed message; when it was the last question, answer it anew, below."""
+        claim = await in_db(services.take_edit)(inbound, update_id, self._desk)
         if claim is not None:
             self.begin(claim)
 
@@ -97,21 +117,24 @@ class Answers:
     async def _answer(self, claim: Claim) -> bool:
         """Bring one turn to its end and tell the person. True when more is waiting. Raises LeaseLost."""
         turn, began = claim.turn, time.monotonic()
-        draft = self._draft(claim)
+        to = await self._destination(claim)
+        draft = self._draft(claim, to)
         for event in replay(claim.rows):
-            draft.show(event)
+            _show(draft, event, language_of(turn.user))
         stream = asyncio.create_task(self._follow(claim, draft))
         # Ours until its end is written down, or recovery would take it up beside us.
         self._streams[turn.pk], self._until[turn.pk] = stream, claim.until
         try:
             await asyncio.wait({stream})
-            failure, sent = await self._tell(claim, draft, stream)
+            failure, sent = await self._tell(claim, to, draft, stream)
             waiting = await patiently(turns.finish_turn)(turn.pk, owner=self._desk.owner, sent=sent)
         finally:
             draft.abandon()
             stream.cancel()
             if self._streams.get(turn.pk) is stream:
                 self._let_go(turn.pk)
+        if not failure and not turn.thread.title:
+            self._names.due(turn.thread_id)
         log.info(
             "turn.ended",
             turn=turn.pk,
@@ -122,32 +145,80 @@ class Answers:
         return waiting
 
     async def _tell(
-        self, claim: Claim, draft: Draft, stream: "asyncio.Task[str]"
+        self, claim: Claim, to: Destination, draft: Draft, stream: "asyncio.Task[str]"
     ) -> tuple[str, list[list[int]]]:
         """Send what is left of an answer and the sentence below it; its failure, and the messages by unit."""
         try:
             failure = await self._outcome(claim, stream)
             words = self._last_words(claim, failure, draft, stopped=stream.cancelled())
-            return failure, await draft.finish(words)
+            if isinstance(to, GuestDestination) and failure in ABOUT_MONEY:
+                words = Words(say("in_private", language_of(claim.turn.user)), to.rest)
+            if not isinstance(to, GroupDestination):
+                return failure, await draft.finish(words)
+            among_us = words is not None and failure in ABOUT_MONEY
+            sent = await draft.finish(None if among_us else words)
+            await to.tidy()
+            if words is not None and among_us and claim.turn.user.telegram_id is not None:
+                await privately(to, claim.turn.user.telegram_id, words, language_of(claim.turn.user))
+            return failure, sent
         except Unreachable as gone:
             await self._mark_unreachable(claim, gone)
             return "unreachable", draft.sent
 
-    def _draft(self, claim: Claim) -> Draft:
+    async def _destination(self, claim: Claim) -> Destination:
+        """Where the answer goes, and so how it grows there."""
+        turn, chat = claim.turn, claim.turn.thread.chat
+        if turn.guest_message:
+            return await self._as_guest(turn)
+        if chat.kind == "private":
+            return Destination(self._bot, chat.telegram_id, turn.thread.topic, self._latch)
+
+        async def note(message: int) -> None:
+            await patiently(leases.note)(turn.pk, owner=self._desk.owner, growing=message)
+
+        delivered = {number for unit in turn.sent for number in unit}
+        growing = None if turn.growing in delivered else turn.growing
+        is_begun = turn.sent or growing is not None
+        question = None if is_begun else await patiently(question_of)(turn)
+        keyboard = keyboards.stop(turn.pk, say("stop", language_of(turn.user)))
+        growth = Growth(growing, note, question, keyboard)
+        return GroupDestination(self._bot, chat.telegram_id, turn.thread.topic, self._latch, growth=growth)
+
+    async def _as_guest(self, turn: Turn) -> GuestDestination:
+        language = language_of(turn.user)
+        me = await self._bot.me()
+        link = f"https://t.me/{me.username}?start={REST}{turn.pk}"
+        rest = keyboards.link(say("guest_rest", language), link)
+        return GuestDestination(self._bot, NOWHERE, inline=turn.guest_message, rest=rest)
+
+    def _draft(self, claim: Claim, to: Destination) -> Draft:
         turn, owner = claim.turn, self._desk.owner
         files = ThreadFiles(turn.thread_id)
 
         async def keep(sent: list[list[int]]) -> None:
+            if isinstance(to, GuestDestination):
+                return
             await patiently(leases.note)(turn.pk, owner=owner, sent=sent)
 
         async def ours() -> None:
             await self._make_sure(turn.pk)
 
-        to = Destination(self._bot, turn.thread.chat.telegram_id, turn.thread.topic)
-        number = turn.pk % DRAFT_NUMBERS + 1
-        live = claim.step is not None
+        def below(said: int, part: int, rich: Rich) -> InlineKeyboardMarkup:
+            press = CopyPress(turn=turn.pk, said=said, part=part)
+            return keyboards.copy_as_text(press, rich.source, say("copy", language_of(turn.user)))
+
         return Draft(
-            to, self._gate, number=number, live=live, sent=turn.sent, read=files.read, keep=keep, ours=ours
+            to,
+            self._gate,
+            number=turn.pk % DRAFT_NUMBERS + 1,
+            live=claim.step is not None and turn.user.live_drafts,
+            wish=WISHES[turn.user.rendering],
+            # A guest's one message is written anew as a whole, so nothing of it is ever passed over.
+            sent=[] if isinstance(to, GuestDestination) else turn.sent,
+            read=files.read,
+            keep=keep,
+            ours=ours,
+            below=below,
         )
 
     async def _follow(self, claim: Claim, draft: Draft) -> str:
@@ -159,7 +230,7 @@ class Answers:
                 if isinstance(event, Failed):
                     failure = event.key
                 else:
-                    draft.show(event)
+                    _show(draft, event, language)
         return failure
 
     async def _outcome(self, claim: Claim, stream: "asyncio.Task[str]") -> str:
@@ -197,9 +268,12 @@ class Answers:
     async def _mark_unreachable(self, claim: Claim, gone: Unreachable) -> None:
         log.info("chat.unreachable", turn=claim.turn.pk, reason=str(gone))
         chat = claim.turn.thread.chat
-        await patiently(set_chat_dead)(chat.pk)
-        if chat.kind == "private":
-            await patiently(set_unreachable)(claim.turn.user_id)
+        if isinstance(gone, PlaceGone):
+            await patiently(set_thread_dead)(claim.turn.thread_id)
+        else:
+            await patiently(set_chat_dead)(chat.pk)
+            if chat.kind == "private":
+                await patiently(set_unreachable)(claim.turn.user_id)
         await patiently(leases.note)(claim.turn.pk, owner=self._desk.owner, failure="unreachable")
 
     # Stop, retry, recovery -----------------------------------------------------------------------
@@ -209,6 +283,12 @@ class Answers:
         stopping = await in_db(turns.request_stop)(chat_telegram_id=chat_id, topic=topic)
         self._cancel(stopping)
         return bool(stopping)
+
+    async def stop_turn(self, turn_id: int) -> bool:
+        """Stop one answer, whoever asks for it: the caller has made sure. False when it has ended."""
+        stopping = await in_db(request_stop_of)(turn_id)
+        self._cancel([turn_id])
+        return stopping
 
     def _cancel(self, turn_ids: Sequence[int] | set[int]) -> None:
         for turn in turn_ids:
@@ -233,7 +313,7 @@ class Answers:
                 log.info("turn.taken_up", turn=turn, attempt=claim.turn.attempts)
                 self.begin(claim)
                 taken += 1
-        for thread in await in_db(turns.threads_left_waiting)():
+        for thread in await in_db(leases.threads_left_waiting)():
             claim = await in_db(turns.claim_next)(thread, owner=self._desk.owner, models=self._desk.models)
             if claim is not None:
                 self.begin(claim)
@@ -275,3 +355,16 @@ class Answers:
             task.cancel()
         # A step cut here finds its lease gone, and keeps nothing: whoever takes the turn up asks again.
         await asyncio.gather(*self._tasks.values(), *streams, return_exceptions=True)
+
+
+def _show(draft: Draft, event: TurnEvent, language: str) -> None:
+    """Show one event of a turn, with our own words for what the draft has none for."""
+    match event:
+        case SummingUp():
+            draft.label("summary", f"📝 {say('summing_up', language)}…")
+        case SummedUp():
+            draft.label("summary")
+            if event.cost is not None:
+                draft.aside(Words(say("summed_up", language, cost=event.cost)))
+        case _:
+            draft.show(event)

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from telegram_bot.intake import Inbound
 
+Bring = Callable[[Inbound], Awaitable[Inbound]]
+
 QUIET_SECONDS = 0.1  # what a person sends in one go arrives closer together than this
-PASTE_SECONDS = 0.6  # pieces of a long paste come one by one
+MORE_SECONDS = 0.6  # pieces of a long paste and pictures of an album come one by one
 BURST_SECONDS_MAX = 5.0  # nobody waits longer than this for their burst to end
 
 
@@ -16,6 +19,8 @@ class Burst:
     """Messages of one lane that arrived together, and the updates that brought them."""
 
     inbounds: list[Inbound] = field(default_factory=list)
+    # Each with its files fetched; under way since it came, while the burst was still waited for.
+    brought: list[asyncio.Task[Inbound]] = field(default_factory=list)
     update_ids: list[int] = field(default_factory=list)
     began: float = 0.0
     timer: asyncio.TimerHandle | None = None
@@ -27,8 +32,8 @@ class Bursts:
     Only a hint in memory: the updates are in the inbox until the burst's own transaction handles them.
     """
 
-    def __init__(self, hand_over: Callable[[list[Inbound], list[int]], Awaitable[None]]) -> None:
-        self._hand_over = hand_over
+    def __init__(self, bring: Bring, hand_over: Callable[[Burst], Awaitable[None]]) -> None:
+        self._bring, self._hand_over = bring, hand_over
         self._open: dict[tuple[int, int | None, int], Burst] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # chat → its last handing over
 
@@ -39,10 +44,11 @@ class Bursts:
         key = (inbound.chat_id, inbound.topic, inbound.sender.telegram_id)
         burst = self._open.setdefault(key, Burst(began=loop.time()))
         burst.inbounds.append(inbound)
+        burst.brought.append(asyncio.ensure_future(self._bring(inbound)))
         burst.update_ids.append(update_id)
         if burst.timer is not None:
             burst.timer.cancel()
-        quiet = PASTE_SECONDS if inbound.near_limit else QUIET_SECONDS
+        quiet = MORE_SECONDS if inbound.more_follows else QUIET_SECONDS
         ends = min(loop.time() + quiet, burst.began + BURST_SECONDS_MAX)
         burst.timer = loop.call_at(ends, self._close, key)
 
@@ -51,11 +57,14 @@ class Bursts:
         for key in [key for key in self._open if key[0] == chat_id]:
             self._close(key)
         if chat_id in self._busy:
-            await self._busy[chat_id]
+            await asyncio.wait({self._busy[chat_id]})
 
-    async def settle_all(self) -> None:
-        for chat_id in {key[0] for key in self._open} | set(self._busy):
-            await self.settle(chat_id)
+    async def settle_all(self, seconds: float) -> None:
+        """Going down: hand over what there is. What takes longer, a large file, is still in the inbox."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for chat_id in {key[0] for key in self._open} | set(self._busy):
+                    await self.settle(chat_id)
 
     def _close(self, key: tuple[int, int | None, int]) -> None:
         burst = self._open.pop(key)
@@ -69,7 +78,7 @@ class Bursts:
     async def _in_order(self, burst: Burst, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait({before})
-        await self._hand_over(burst.inbounds, burst.update_ids)
+        await self._hand_over(burst)
 
     def _forget(self, chat_id: int, task: asyncio.Task[None]) -> None:
         if self._busy.get(chat_id) is task:

@@ -1,31 +1,44 @@
 """The composition root: the bot, its handlers and what they are handed."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand
+from aiogram.types import BotCommand, BotCommandScopeAllGroupChats
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from config.patience import patiently
-from conversations.providers import available
+from conversations.providers import available, transcriber
+from conversations.titles import Named
 from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
-from telegram_bot.bursts import Bursts
+from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.cashier import Cashier
+from telegram_bot.files import Porter
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import account, chat, commands, payments
+from telegram_bot.handlers import (
+    account,
+    chat,
+    commands,
+    copying,
+    groups,
+    guests,
+    payments,
+    threads,
+    topics,
+)
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
+from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
 from telegram_bot.texts import say
+from telegram_bot.topics import name_topic
 from tools.catalog import tools
 
 log = structlog.get_logger(__name__)
@@ -39,6 +52,7 @@ class Roles:
     gate: Gate
     desk: Desk
     answers: Answers
+    names: Names
     bursts: Bursts
     inbox: Inbox
     cashier: Cashier
@@ -56,31 +70,53 @@ def build() -> Roles:
         raise ImproperlyConfigured(
             f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}; it must be one of: {known}."
         )
-    answers = Answers(bot, gate, desk)
 
-    async def hand_over(inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
-        await receive(roles, inbounds, update_ids)
+    async def told(named: Named) -> None:
+        await name_topic(bot, named.thread_id, named.title)
 
-    bursts = Bursts(hand_over)
+    names = Names(told=told)
+    answers = Answers(bot, gate, desk, names)
+
+    porter = Porter(bot, transcriber())
+
+    async def hand_over(burst: Burst) -> None:
+        await receive(roles, burst)
+
+    bursts = Bursts(porter.bring, hand_over)
     cashier = Cashier(bot)
-    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, cashier=cashier)
-    dispatcher.include_routers(payments.router(), account.router(), commands.router(), chat.router())
-    roles = Roles(bot, gate, desk, answers, bursts, Inbox(bot, dispatcher, bursts), cashier)
+    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter, cashier=cashier)
+    dispatcher.include_routers(
+        payments.router(),
+        topics.router(),
+        copying.router(),
+        groups.router(),
+        guests.router(),
+        threads.router(),
+        account.router(),
+        commands.router(),
+        chat.router(),
+    )
+    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts), cashier)
     return roles
 
 
-async def receive(roles: Roles, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
+async def receive(roles: Roles, burst: Burst) -> None:
     """Bring a burst into its conversation: three tries, then its updates are dead and the person is told."""
+    update_ids = burst.update_ids
     for tries in range(1, TRIES_MAX + 1):
         try:
-            await roles.answers.receive(inbounds, update_ids)
+            inbounds = [inbound for inbound in await asyncio.gather(*burst.brought) if inbound.parts]
+            if inbounds:
+                await roles.answers.receive(inbounds, update_ids)
+            else:  # files that could not be read and not a word beside them: the person was told
+                await patiently(services.mark_handled)(update_ids)
         except Exception as error:
             log.exception("burst.failed", updates=len(update_ids), tries=tries)
             if tries == TRIES_MAX:
                 await patiently(services.mark_dead)(
                     update_ids, attempts=tries, error=f"{type(error).__name__}: {error}"
                 )
-                await _apologise(roles.bot, inbounds[-1])
+                await _apologise(roles.bot, burst.inbounds[-1])
             else:
                 await asyncio.sleep(TRY_PAUSES[tries - 1])
         else:
@@ -99,9 +135,16 @@ async def _apologise(bot: Bot, inbound: Inbound) -> None:
 async def set_menu(bot: Bot) -> None:
     """The commands menu, in every language the bot speaks."""
     for code, _ in settings.LANGUAGES:
+        language = None if code == settings.LANGUAGE_CODE else code
         with translation.override(code):
-            menu = [
-                BotCommand(command=entry.command, description=str(entry.description))
-                for entry in commands.MENU
+            menu = [BotCommand(command=it.command, description=str(it.description)) for it in commands.MENU]
+            in_groups = [
+                BotCommand(
+                    command=it.command,
+                    description=str(it.description),
+                    is_ephemeral=it.command in groups.EPHEMERAL or None,
+                )
+                for it in groups.GROUP_MENU
             ]
-        await bot.set_my_commands(menu, language_code=None if code == settings.LANGUAGE_CODE else code)
+        await bot.set_my_commands(menu, language_code=language)
+        await bot.set_my_commands(in_groups, BotCommandScopeAllGroupChats(), language_code=language)

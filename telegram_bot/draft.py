@@ -3,32 +3,32 @@
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from aiogram.types import InlineKeyboardMarkup
+
 from conversations.contracts import TextDelta
-from conversations.loop import FileReady, StepBegan, ToolBegan, ToolEnded, TurnEvent
+from conversations.loop import ToolBegan, ToolEnded, TurnEvent
 from conversations.parts import File
-from telegram_bot.frames import LABEL_SECONDS, Frame, frame_of
+from telegram_bot.frames import LABEL_SECONDS, Frame, Frames, RichFrame
 from telegram_bot.gate import Gate
 from telegram_bot.outgoing import Destination, Words
-from telegram_bot.rendering import split
+from telegram_bot.rendering import Rich, Wish, compose
+from telegram_bot.units import Unit, Units
 
-FRAME_SECONDS = 1.0  # faster was answered with bans in production
 THINKING_SECONDS = 0.15  # a model that answers sooner needs no "Thinking…" before its words
-KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 FOREVER = 3600.0
-
-Unit = str | File | Words  # a str is a finished piece of the model's Markdown
 
 
 class Draft:
     """One turn's way to its chat. A single task sends everything, so that order is never in question.
 
+    `to` says how an answer grows there; it is not shown growing when it is not `live`.
     `sent` lists what an earlier process has delivered: the same messages come in the same order again
     and are passed over. `keep` stores the list after each delivery but the last, which the turn's end stores.
     `ours` is asked before anything is sent: it raises LeaseLost when another process answers.
+    `below` makes the buttons of a rich message: of which stretch of the turn, the how-manieth part of it.
     """
 
     def __init__(
@@ -38,18 +38,19 @@ class Draft:
         *,
         number: int,
         live: bool,
+        wish: Wish,
         sent: Sequence[list[int]],
         read: Callable[[str], Awaitable[tuple[File, bytes]]],
         keep: Callable[[list[list[int]]], Awaitable[None]],
         ours: Callable[[], Awaitable[None]],
+        below: Callable[[int, int, Rich], InlineKeyboardMarkup],
     ) -> None:
-        self._to, self._gate, self._number, self._live = to, gate, number, live
-        self._read, self._keep, self._ours = read, keep, ours
+        self._to, self._gate, self._number, self._live, self._wish = to, gate, number, live, wish
+        self._read, self._keep, self._ours, self._below = read, keep, ours, below
         self.sent = list(sent)
-        self._passed = 0  # units met so far, delivered or not
-        self._source = ""  # the open end of the answer, still growing
-        self._gap = False  # a new step's first words stand in a paragraph of their own
-        self._units: deque[Unit] = deque()
+        self._passed = self._asides = 0  # messages met so far, delivered or not; of them, those of our own
+        self._units = Units()
+        self._frames = Frames(wish)
         self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
         self._closing = False
         self._dirty = live  # the first frame is "Thinking…"
@@ -65,33 +66,42 @@ class Draft:
         """Take in one event of the turn. Raises Unreachable once nothing can be sent there any more."""
         if self._task.done():
             self._task.result()
+        if isinstance(event, TextDelta) and not (self._units.closed or self._units.source.strip()):
+            self._next_frame = 0.0  # the first words do not wait behind "Thinking…"
+            self._wake.set()
+        self._units.add(event)
         match event:
             case TextDelta():
-                self._grow(event.text)
-            case StepBegan():
-                self._gap = bool(self._source) and not event.continues
+                self._touch()
             case ToolBegan():
-                self._tools[event.call_id] = (f"{event.tool.icon} {event.tool.label}…", time.monotonic())
-                self._touch()
+                self.label(event.call_id, f"{event.tool.icon} {event.tool.label}…")
             case ToolEnded():
-                self._tools.pop(event.call_id, None)
-                self._touch()
-            case FileReady():
-                self._close_source()
-                self._units.append(event.file)
-                self._wake.set()
+                self.label(event.call_id)
+        if self._units.closed:
+            self._wake.set()
 
     @property
     def is_empty(self) -> bool:
         """Has the person got nothing of this turn, and is nothing on its way?"""
-        return not (self._passed or self._units or self._source.strip())
+        units = self._units
+        return self._passed + len(units.closed) == self._asides and not units.source.strip()
+
+    def label(self, key: str, words: str = "") -> None:
+        """Show below the answer what is being done; without words: it is over."""
+        self._tools.pop(key, None)
+        self._tools |= {key: (words, time.monotonic())} if words else {}
+        self._touch()
+
+    def aside(self, words: Words) -> None:
+        """Send a sentence of our own behind the words so far; the answer goes on below it."""
+        self._asides += 1
+        self._units.put(words)
+        self._wake.set()
 
     async def finish(self, words: Words | None = None) -> list[list[int]]:
         """Send what is left, and a last sentence if there is one; returns all message ids by unit."""
         self._tools.clear()
-        self._close_source()
-        if words is not None:
-            self._units.append(words)
+        self._units.put(words)
         self._closing = True
         self._wake.set()
         await self._task
@@ -103,21 +113,6 @@ class Draft:
             self._task.exception()  # seen: whatever it was, the turn has ended with it
         self._task.cancel()
 
-    def _grow(self, text: str) -> None:
-        if not self._source.strip() and not self._units:
-            self._next_frame = 0.0  # the first words do not wait behind "Thinking…"
-            self._wake.set()
-        if self._gap and text.strip():
-            self._source += "\n\n"
-            self._gap = False
-        self._source += text
-        self._touch()
-
-    def _close_source(self) -> None:
-        if self._source.strip():
-            self._units.append(self._source)
-        self._source, self._gap = "", False
-
     def _touch(self) -> None:
         if not self._dirty:  # woken once a frame, not once a token
             self._dirty = True
@@ -128,24 +123,26 @@ class Draft:
     async def _send_all(self) -> None:
         while True:
             self._wake.clear()
-            while self._units:
-                await self._deliver(self._units.popleft())
+            while self._units.closed:
+                await self._deliver(self._units.closed.popleft())
             if self._closing:
                 return
-            if not self._units:
-                await self._frame_if_due()
+            await self._frame_if_due()
+            if not self._units.closed:
                 await self._pause()
 
     async def _deliver(self, unit: Unit) -> None:
-        if isinstance(unit, str):
-            parts = split(unit)
-            for part in parts:
-                await self._once(partial(self._to.text, part), more=part is not parts[-1])
-        elif isinstance(unit, File):
+        if isinstance(unit, File):
             await self._once(partial(self._file, unit))
-        else:
+        elif isinstance(unit, Words):
             await self._once(partial(self._to.say, unit.text, keyboard=unit.keyboard))
+        else:
+            parts = compose(unit.source, self._wish)
+            for number, part in enumerate(parts):
+                below = self._below(unit.number, number, part) if isinstance(part, Rich) else None
+                await self._once(partial(self._to.part, part, keyboard=below), more=part is not parts[-1])
         self._shown = None  # a message that stays takes the draft's place
+        self._frames.next_stretch()
 
     async def _once(self, send: Callable[[], Awaitable[list[int]]], *, more: bool = False) -> None:
         """Deliver one message of the answer, unless an earlier process has, and remember it."""
@@ -154,7 +151,7 @@ class Draft:
             return
         await self._ours()
         self.sent.append(await send())
-        if more or self._units or not self._closing:
+        if more or self._units.closed or not self._closing:
             await self._keep(self.sent)
 
     async def _file(self, file: File) -> list[int]:
@@ -163,19 +160,25 @@ class Draft:
 
     async def _frame_if_due(self) -> None:
         now = time.monotonic()
-        fading = self._shown is not None and now - self._shown_at >= KEEP_ALIVE_SECONDS
+        fading = self._shown is not None and now - self._shown_at >= self._to.keep_alive_seconds
         if not self._live or not (fading or (self._dirty and now >= self._next_frame)):
             return
         self._dirty = False
-        frame = frame_of(self._source, list(self._tools.values()), now)
+        tools = list(self._tools.values())
+        frame = self._frames.frame(self._units.source, tools, now, may_be_rich=self._to.draws_rich)
         if frame == self._shown and not fading:
             return
         await self._ours()
-        if await self._to.frame(self._number, *frame):
+        if await self._show(frame):
             self._shown, self._shown_at = frame, time.monotonic()
         else:
             self._dirty = True
-        self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, FRAME_SECONDS)
+        self._next_frame = time.monotonic() + self._gate.pace(self._to.chat_id, self._to.frame_seconds)
+
+    async def _show(self, frame: Frame) -> bool:
+        if isinstance(frame, RichFrame):
+            return await self._to.rich_frame(self._number, frame.message)
+        return await self._to.frame(self._number, frame.text, frame.entities)
 
     async def _pause(self) -> None:
         """Wait for news, for the next frame's time, or until the draft would fade."""
@@ -184,10 +187,10 @@ class Draft:
             seconds = self._next_frame - now
         elif self._tools:
             self._dirty = True
-            seconds = LABEL_SECONDS
-            self._next_frame = now + LABEL_SECONDS
+            self._next_frame = max(self._next_frame, now + LABEL_SECONDS)
+            seconds = self._next_frame - now
         else:
-            seconds = self._shown_at + KEEP_ALIVE_SECONDS - now if self._shown else FOREVER
+            seconds = self._shown_at + self._to.keep_alive_seconds - now if self._shown else FOREVER
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

@@ -2,21 +2,40 @@
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import Any
 
 import structlog
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
 from aiogram.exceptions import TelegramRetryAfter
-from aiogram.methods import Response, SendChatAction, SendMessageDraft, TelegramMethod
+from aiogram.methods import (
+    EditMessageText,
+    Response,
+    SendChatAction,
+    SendMessageDraft,
+    SendRichMessageDraft,
+    TelegramMethod,
+)
 from aiogram.methods.base import TelegramType
 
 log = structlog.get_logger(__name__)
 
 SLOW_FRAMES = 10  # after a ban so many frames go at half the pace
+MINUTE = 60.0
+# https://core.telegram.org/bots/faq: 20 messages a minute to one group. Edits are counted too, to be safe, and
+# growing answers leave a share for the messages that stay.
+GROUP_FRAMES_MAX = 14
+
+
+class EditFrame(EditMessageText):
+    """An edit that shows a growing answer, as against one that stays."""
+
+
 # Worth nothing later: inside a ban they are left out, all else waits its time.
-FLEETING = (SendMessageDraft, SendChatAction)
+FLEETING = (SendMessageDraft, SendRichMessageDraft, SendChatAction, EditFrame)
+# Not seen as messages, so not counted as such.
+UNCOUNTED = ("sendChatAction", "getChatMember", "deleteMessage")
 
 
 class Banned(Exception):
@@ -33,6 +52,7 @@ class Gate(BaseRequestMiddleware):
     def __init__(self) -> None:
         self._until: dict[int | str, float] = {}  # chat → time.monotonic() when it opens again
         self._slow: defaultdict[int | str, int] = defaultdict(int)
+        self._written: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=GROUP_FRAMES_MAX))
 
     async def __call__(
         self,
@@ -49,6 +69,8 @@ class Gate(BaseRequestMiddleware):
                 await asyncio.sleep(left)
                 continue
             self._until.pop(chat, None)
+            if isinstance(chat, int) and chat < 0 and method.__api_method__ not in UNCOUNTED:
+                self._written[chat].append(time.monotonic())
             try:
                 return await make_request(bot, method)
             except TelegramRetryAfter as ban:
@@ -60,7 +82,12 @@ class Gate(BaseRequestMiddleware):
                 self._slow[chat] = SLOW_FRAMES
 
     def pace(self, chat: int, seconds: float) -> float:
-        """The pause before a chat's next frame: the usual one, doubled for a while after a ban."""
+        """The pause before a chat's next frame: the usual one, doubled for a while after a ban.
+
+        In a group it is longer when the last minute's messages are nearly used up.
+        """
+        if chat in self._written and len(written := self._written[chat]) == GROUP_FRAMES_MAX:
+            seconds = max(seconds, written[0] + MINUTE - time.monotonic())
         if not self._slow[chat]:
             del self._slow[chat]
             return seconds

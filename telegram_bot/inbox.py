@@ -25,6 +25,7 @@ from config.patience import patiently
 from telegram_bot import services
 from telegram_bot.bursts import Bursts
 from telegram_bot.intake import ALLOWED_UPDATES, is_at_once, kind_of, lane_of
+from telegram_bot.kinds import is_read
 
 log = structlog.get_logger(__name__)
 
@@ -279,5 +280,6 @@ def _numbered(payloads: Sequence[Any]) -> list[dict[str, Any]]:
 def _may_join(payload: Mapping[str, Any]) -> bool:
     """Can this update belong to the burst before it? A command must not overtake one, nor join it."""
     message = payload.get("message")
-    text = message.get("text") if isinstance(message, Mapping) else None
-    return isinstance(text, str) and not text.startswith("/")
+    if not isinstance(message, Mapping):
+        return False
+    return is_read(message) and not str(message.get("text", "")).startswith("/")

@@ -1,8 +1,8 @@
 """The one way out: everything the bot says in a chat goes through a Destination."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from aiogram import Bot
@@ -11,6 +11,7 @@ from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramEntityTooLarge,
     TelegramForbiddenError,
+    TelegramMigrateToChat,
     TelegramNetworkError,
     TelegramNotFound,
     TelegramServerError,
@@ -21,21 +22,27 @@ from aiogram.methods import (
     SendMessage,
     SendMessageDraft,
     SendPhoto,
+    SendRichMessage,
+    SendRichMessageDraft,
     TelegramMethod,
 )
 from aiogram.types import (
     BufferedInputFile,
+    EphemeralMessageParameters,
     ForceReply,
     InlineKeyboardMarkup,
+    InputRichMessage,
     LabeledPrice,
     LinkPreviewOptions,
     Message,
     MessageEntity,
+    ReplyParameters,
 )
 
 from billing.stars import CURRENCY
 from telegram_bot.gate import Banned
-from telegram_bot.rendering import Rendered, plain, render, split
+from telegram_bot.latch import RichLatch
+from telegram_bot.rendering import Part, Rendered, Rich, plain, render, split
 
 log = structlog.get_logger(__name__)
 
@@ -49,22 +56,32 @@ RETRY_SECONDS = (
     30.0,
 )  # between tries when Telegram cannot be reached; then the last
 PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
+PLACEHOLDER_MAX = 64  # ForceReply.input_field_placeholder: "1-64 characters"
 PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
+FRAME_SECONDS = 1.0  # faster was answered with bans in production
+KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
+RICH = (SendRichMessage, SendRichMessageDraft)
 # What Telegram says when there is nobody left to send to.
 GONE = (
     "chat not found",
-    "thread not found",
     "user is deactivated",
     "group chat was deleted",
     "bot was kicked",
 )
 
 
-Keyboard: TypeAlias = InlineKeyboardMarkup | ForceReply
+# And what it says when only this one topic is gone or closed.
+PLACE_GONE = ("thread not found", "topic_deleted", "topic_closed", "topic_id_invalid")
+# A group that became a supergroup has no topics yet, and its old messages have other numbers.
+NOT_THERE = {"message_thread_id": None, "reply_parameters": None}
 
 
 class Unreachable(Exception):
     """Nothing can be sent there any more: blocked, deleted, kicked. No retry, no word into the void."""
+
+
+class PlaceGone(Unreachable):
+    """The same for one topic only; the rest of its chat is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,27 @@ class Destination:
     bot: Bot
     chat_id: int
     topic: int | None = None
+    latch: RichLatch = field(default_factory=RichLatch)
+
+    @property
+    def frame_seconds(self) -> float:
+        """The pause between two frames of a growing answer."""
+        return FRAME_SECONDS
+
+    @property
+    def keep_alive_seconds(self) -> float:
+        """How long a frame lasts without another."""
+        return KEEP_ALIVE_SECONDS
+
+    @property
+    def takes_rich(self) -> bool:
+        """Whether a rich message is worth a try; without a chat's number there is nowhere to send one to."""
+        return bool(self.chat_id) and not self.latch.is_shut(self.chat_id)
+
+    @property
+    def draws_rich(self) -> bool:
+        """Whether a rich draft is: only private chats, whose numbers are positive, have drafts."""
+        return self.chat_id > 0 and self.takes_rich
 
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
         """Show a draft as it stands. False when this frame was not shown; the next one is made afresh."""
@@ -109,19 +147,60 @@ class Destination:
             can_stop=True,
         )
         try:
-            await self.bot(method)
-        except (TelegramForbiddenError, TelegramNotFound) as error:
-            raise Unreachable(error.message) from error
+            return await self._show(method)
         except TelegramBadRequest as error:
-            if _gone(error):
-                raise Unreachable(error.message) from error
             log.warning("draft.refused", chat=self.chat_id, reason=error.message)
             return False
+
+    async def rich_frame(self, draft_id: int, message: InputRichMessage) -> bool:
+        """The same for a rich draft; one that is refused is the last one there for a while."""
+        method = SendRichMessageDraft(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            draft_id=draft_id,
+            rich_message=message,
+            can_stop=True,
+        )
+        try:
+            return await self._show(method)
+        except TelegramBadRequest as error:
+            self._refused(error)
+            return False
+
+    async def _show(self, method: SendMessageDraft | SendRichMessageDraft) -> bool:
+        try:
+            await self.bot(method)
+        except (TelegramForbiddenError, TelegramNotFound, TelegramBadRequest) as error:
+            raise _refusal(method, error) from error
         except (Banned, TelegramNetworkError, TelegramServerError, ClientDecodeError):
             return False
         return True
 
-    async def text(self, part: Rendered, *, keyboard: Keyboard | None = None) -> list[int]:
+    async def part(self, part: Part, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
+        """Send one part of an answer. A rich one that Telegram refuses goes classic, without the buttons below it."""
+        if isinstance(part, Rendered):
+            return await self.text(part, keyboard=keyboard)
+        if self.takes_rich:
+            try:
+                return [await self._rich(part, keyboard)]
+            except TelegramBadRequest as error:
+                self._refused(error)
+        return [sent for piece in split(part.source) for sent in await self.text(piece)]
+
+    async def _rich(self, part: Rich, keyboard: InlineKeyboardMarkup | None) -> int:
+        method = SendRichMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            rich_message=part.message,
+            reply_markup=keyboard,
+        )
+        return await self._deliver(method)
+
+    def _refused(self, error: TelegramBadRequest) -> None:
+        log.warning("rich.refused", chat=self.chat_id, reason=error.message)
+        self.latch.shut(self.chat_id)
+
+    async def text(self, part: Rendered, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
         """Send one message that stays; entities that Telegram will not take cost the styling, never the words."""
         try:
             return [await self._message(part.text, entities_of(part), keyboard)]
@@ -133,13 +212,53 @@ class Destination:
             log.error("message.lost", chat=self.chat_id, reason=error.message)
             return []
 
-    async def say(self, words: str, *, keyboard: Keyboard | None = None) -> list[int]:
+    async def say(self, words: str, *, keyboard: InlineKeyboardMarkup | None = None) -> list[int]:
         """Send words of our own, in Markdown."""
         sent: list[int] = []
         parts = split(words) or (render("…"),)
         for number, part in enumerate(parts, start=1):
             sent += await self.text(part, keyboard=keyboard if number == len(parts) else None)
         return sent
+
+    async def ask(self, words: str, placeholder: str) -> None:
+        """Ask for words that come as a reply to this message; the app opens the reply by itself."""
+        (part,) = split(words)
+        method = SendMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            text=part.text,
+            entities=entities_of(part) or None,
+            parse_mode=None,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=ForceReply(force_reply=True, input_field_placeholder=placeholder[:PLACEHOLDER_MAX]),
+        )
+        await self._deliver(method)
+
+    async def whisper(self, words: Words, person: int, *, to_whisper: int | None = None) -> bool:
+        """Send an ephemeral message, which one member of a group sees; False when Telegram takes none here.
+
+        It takes them from administrators, and as the answer to an ephemeral message.
+        """
+        (part, *rest) = split(words.text)
+        if rest:
+            return False  # longer than one message
+        method = SendMessage(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            text=part.text,
+            entities=entities_of(part) or None,
+            parse_mode=None,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=words.keyboard,
+            ephemeral_message_parameters=EphemeralMessageParameters(receiver_user_id=person),
+            reply_parameters=ReplyParameters(ephemeral_message_id=to_whisper) if to_whisper else None,
+        )
+        try:
+            await Destination._deliver(self, method)
+        except TelegramBadRequest as error:
+            log.info("whisper.refused", chat=self.chat_id, reason=error.message)
+            return False
+        return True
 
     async def file(self, name: str, mime: str, content: bytes) -> list[int]:
         """Send a file: as a photo where Telegram takes one, else as a document."""
@@ -192,7 +311,9 @@ class Destination:
             )
         )
 
-    async def _message(self, text: str, entities: list[MessageEntity], keyboard: Keyboard | None) -> int:
+    async def _message(
+        self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
+    ) -> int:
         method = SendMessage(
             chat_id=self.chat_id,
             message_thread_id=self.topic,
@@ -213,12 +334,12 @@ class Destination:
         while True:
             try:
                 return (await self.bot(method)).message_id
-            except (TelegramForbiddenError, TelegramNotFound) as error:
-                raise Unreachable(error.message) from error
-            except TelegramBadRequest as error:
-                if _gone(error):
-                    raise Unreachable(error.message) from error
-                raise
+            except (TelegramForbiddenError, TelegramNotFound, TelegramBadRequest) as error:
+                raise _refusal(method, error) from error
+            except (
+                TelegramMigrateToChat
+            ) as error:  # its update is on its way; until then each call is told so
+                method = method.model_copy(update={"chat_id": error.migrate_to_chat_id, **NOT_THERE})
             except TelegramEntityTooLarge as error:
                 raise TelegramBadRequest(method, error.message) from error
             except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as error:
@@ -233,5 +354,26 @@ def entities_of(rendered: Rendered) -> list[MessageEntity]:
     return [MessageEntity.model_validate(entity.as_dict()) for entity in rendered.entities]
 
 
-def _gone(error: TelegramBadRequest) -> bool:
-    return any(words in error.message.lower() for words in GONE)
+def raise_if_gone(error: TelegramBadRequest) -> None:
+    """Raise Unreachable when Telegram says that there is nobody left to send to."""
+    if gone := _gone(error):
+        raise gone from error
+
+
+def _gone(error: TelegramBadRequest) -> Unreachable | None:
+    said = error.message.lower()
+    if any(words in said for words in PLACE_GONE):
+        return PlaceGone(error.message)
+    return Unreachable(error.message) if any(words in said for words in GONE) else None
+
+
+def _refusal(
+    method: TelegramMethod[Any], error: TelegramForbiddenError | TelegramNotFound | TelegramBadRequest
+) -> Unreachable | TelegramBadRequest:
+    """What a refusal means: nobody is there any more, or only this will not do."""
+    if isinstance(error, TelegramNotFound) and isinstance(method, RICH):
+        old_server: TelegramMethod[Any] = method  # older than rich messages
+        return TelegramBadRequest(old_server, error.message)
+    if not isinstance(error, TelegramBadRequest):
+        return Unreachable(error.message)
+    return _gone(error) or error

@@ -1,6 +1,7 @@
 """What commands need of a person, each one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
@@ -28,6 +29,25 @@ def known(profile: Profile) -> tuple[int, str]:
     return user.pk, language_of(user)
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Of somebody who spoke: whose money is spent, the language to answer in, whether to show what was heard."""
+
+    user_id: int
+    language: str
+    transcripts: bool
+    is_blocked: bool
+
+
+@transaction.atomic
+def listener(profile: Profile) -> Listener:
+    """The person, with their first credit if this is the first time: a voice note may be their first word."""
+    user = sync_user(profile)
+    if not (user.balance or user.held) and user.blocked_at is None:
+        grant_starting_credit(user.pk)
+    return Listener(user.pk, language_of(user), user.transcripts, user.blocked_at is not None)
+
+
 @transaction.atomic
 def customer(profile: Profile) -> tuple[int, str]:
     """The same for whoever comes with money: if this is the first time, with their first credit."""
@@ -42,9 +62,23 @@ def balance_of(user_id: int) -> Decimal:
 
 @transaction.atomic
 def start_over(
-    profile: Profile, *, chat_telegram_id: int, chat_title: str, topic: int | None, tools: Sequence[Tool]
+    profile: Profile,
+    *,
+    chat_telegram_id: int,
+    chat_title: str,
+    chat_kind: str = "private",
+    topic: int | None,
+    tools: Sequence[Tool],
 ) -> None:
-    """/new in a private chat."""
+    """/new: the lane goes on with a fresh thread."""
     user = sync_user(profile)
-    chat = sync_chat(telegram_id=chat_telegram_id, kind="private", title=chat_title)
+    chat = sync_chat(telegram_id=chat_telegram_id, kind=chat_kind, title=chat_title)
     start_thread(chat, topic=topic, user=user, tools=tools)
+
+
+def guest_language(profile: Profile) -> str | None:
+    """The language to speak with somebody who asks from elsewhere; None when staff blocked them."""
+    user = User.objects.filter(telegram_id=profile.telegram_id).first()
+    if user is not None and user.blocked_at is not None:
+        return None
+    return language_of(user or User(telegram_language=profile.telegram_language))

@@ -88,6 +88,7 @@ async def _recover(roles: Roles) -> None:
     """Hand out and take up what a crash left behind."""
     updates = await roles.inbox.recover()
     turns = await roles.answers.recover()
+    await roles.names.recover()
     if updates or turns:
         log.info("bot.recovered", updates=updates, turns=turns)
 
@@ -114,6 +115,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]], *, at_on
 async def wind_down(roles: Roles) -> None:
     """Finish what is nearly done and give the rest up to whoever comes next."""
     await roles.inbox.drain(GRACE_SECONDS / 4)
-    await roles.bursts.settle_all()
+    await roles.bursts.settle_all(GRACE_SECONDS / 4)
     await roles.answers.drain(GRACE_SECONDS / 2)
     await roles.cashier.drain(GRACE_SECONDS / 4)
+    await roles.names.end()

@@ -15,7 +15,11 @@ from billing import refunds, stars
 from billing.ledger import grant_starting_credit
 from billing.models import UnmatchedTransaction
 from conversations.contracts import Model, Tool
-from conversations.threads import lane, receive
+from conversations.edits import amend
+from conversations.models import Message
+from conversations.parts import Parts
+from conversations.threads import lane, receive, start_beside, sync_chat
+from conversations.topics import title_of
 from conversations.turns import Claim, claim_turn
 from telegram_bot.intake import Inbound, kind_of, lane_of
 from telegram_bot.models import Update
@@ -107,7 +111,13 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
         user=user,
         tools=desk.tools.values(),
     )
-    receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
+    if first.topic is not None and not thread.last_seq:
+        thread.title = title_of(thread.chat, first.topic)
+        thread.save(update_fields=["title"])
+    if thread.dead_at is not None:  # its topic was closed, and is open again
+        thread.dead_at = None
+        thread.save(update_fields=["dead_at"])
+    receive(thread, author=user, messages=[(inbound.message_id, inbound.brought) for inbound in burst])
     mark_handled(update_ids)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)
 
@@ -141,3 +151,43 @@ def keep_foreign_payment(paid: stars.Paid, partner: str, update_id: int) -> None
         defaults={"stars": paid.stars, "partner": partner, "happened_at": paid.at},
     )
     mark_handled([update_id])
+
+
+@transaction.atomic
+def take_in_guest(
+    sender: Profile, parts: Parts, *, guest_message: str, update_id: int, desk: Desk
+) -> Claim | None:
+    """Store a question from a chat the bot is not in, and begin the turn that answers it there.
+
+    It begins a thread of its own in the person's private chat, where they can go on with it. The message
+    has no number of that chat, so it is the update that is taken once. None when staff blocked the person.
+    """
+    user = sync_user(sender)
+    mark_handled([update_id])
+    if user.blocked_at is not None:
+        return None
+    if not (user.balance or user.held):
+        grant_starting_credit(user.pk)
+    chat = sync_chat(telegram_id=sender.telegram_id, kind="private", title=user.display_name)
+    thread = start_beside(chat, user=user, tools=desk.tools.values())
+    Message.objects.create(thread=thread, chat=chat, author=user, role="user", parts=parts)
+    return claim_turn(thread, user=user, owner=desk.owner, models=desk.models, guest_message=guest_message)
+
+
+@transaction.atomic
+def take_edit(inbound: Inbound, update_id: int, desk: Desk) -> Claim | None:
+    """Take in what a message says now, and begin the turn that answers it, if it is to be answered at once."""
+    assert inbound.edited_at is not None
+    user = sync_user(inbound.sender)
+    mark_handled([update_id])
+    if user.blocked_at is not None:
+        return None
+    return amend(
+        user,
+        chat_telegram_id=inbound.chat_id,
+        telegram_id=inbound.message_id,
+        edited_at=inbound.edited_at,
+        parts=inbound.brought,
+        owner=desk.owner,
+        models=desk.models,
+    )

@@ -10,13 +10,20 @@ import pkgutil
 from types import ModuleType
 
 from conversations.contracts import Model
+from conversations.hearing import Transcriber
 
 
 @functools.cache
+def _beside() -> tuple[ModuleType, ...]:
+    """Every module beside this one, in the order of their names."""
+    return tuple(
+        importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)
+    )
+
+
 def modules() -> tuple[ModuleType, ...]:
-    """The provider modules beside this one, in the order of their names."""
-    found = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
-    return tuple(module for module in found if hasattr(module, "MODELS"))
+    """Those that offer models."""
+    return tuple(module for module in _beside() if hasattr(module, "MODELS"))
 
 
 @functools.cache
@@ -34,3 +41,9 @@ def models() -> dict[str, Model]:
 def available() -> dict[str, Model]:
     """The models that can be asked now: those of the providers whose credentials are set."""
     return {model.id: models()[model.id] for module in modules() if module.ready() for model in module.MODELS}
+
+
+def transcriber() -> Transcriber | None:
+    """Who listens to recordings now: the first module with a TRANSCRIBER that `hears()`; None when nobody does."""
+    listeners = (module for module in _beside() if hasattr(module, "TRANSCRIBER"))
+    return next((module.TRANSCRIBER for module in listeners if module.hears()), None)

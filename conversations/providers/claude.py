@@ -27,7 +27,8 @@ from conversations.contracts import (
     ThinkingDelta,
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
-from conversations.providers.claude_request import VENDOR, body_of, echoed, whole
+from conversations.providers.claude_request import VENDOR, body_of, echoed
+from conversations.providers.neutral import arguments_of, whole
 from conversations.providers.retry import retrying
 
 CONNECT_SECONDS = 5.0
@@ -72,8 +73,6 @@ REASONS = {
     "refusal": Reason.REFUSAL,
     "model_context_window_exceeded": Reason.CONTEXT,
 }
-
-UNPARSED = "_unparsed"  # the only argument of a call whose JSON came broken: no tool takes it
 
 
 def ready() -> bool:
@@ -228,20 +227,9 @@ def _part(block: _Block) -> Iterator[Event]:
 
 
 def _arguments(block: _Block) -> dict[str, Any]:
-    """A call's arguments. A tool without parameters sends no JSON at all.
-
-    JSON that does not parse (a call cut by max_tokens) becomes `{"_unparsed": the text}`: the tool
-    refuses the unknown argument, and the model reads why and calls again.
-    """
+    """A call's arguments, as they streamed in or as they stood in the opening."""
     raw = "".join(block.json)
-    if not raw.strip():
-        given: Any = block.start.get("input") or {}
-    else:
-        try:
-            given = json.loads(raw)
-        except ValueError:
-            given = None
-    return whole(given) if isinstance(given, dict) else {UNPARSED: whole(raw)}
+    return arguments_of(raw if raw.strip() else json.dumps(block.start.get("input") or {}))
 
 
 def _done(reason: str, detail: str) -> Done:

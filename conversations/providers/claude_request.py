@@ -5,8 +5,6 @@ block is only valid while all that stood before it is unchanged.
 """
 
 import base64
-import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -15,6 +13,7 @@ from anthropic import types
 
 from conversations.contracts import Media, Model, Request, RequestMessage, Role, ToolSpec
 from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall, ToolResult, named
+from conversations.providers.neutral import CONTINUE, NO_OUTPUT, fitting_id, fitting_name, whole
 
 VENDOR = "anthropic"
 
@@ -25,13 +24,7 @@ Block = dict[str, Any]
 THINKING = {"type": "adaptive", "display": "summarized"}
 CACHE = {"type": "ephemeral"}  # on the request itself: the API moves the mark to the last block
 
-NO_OUTPUT = "(no output)"  # a tool_result with empty content is refused
-# An answer cut by max_tokens cannot be prolonged as it stands (these models take no prefill): the
-# next message asks for the rest. Constant, since it becomes part of the prefix.
-CONTINUE = "Continue exactly where you stopped, without repeating anything."
-
-NAME = re.compile(r"[^a-zA-Z0-9_-]")  # what tool names and call ids may not contain
-NAME_MAX = 128
+NAME_MAX = 128  # characters of a tool's name or a call's id
 
 # What may be sent back of each block: the fields of the SDK's own parameter types. Fields that only
 # answers have (a citation's file_id, parsed_output) are refused by the API.
@@ -76,35 +69,18 @@ def echoed(block: Block) -> Block:
     return kept
 
 
-def whole(value: Any) -> Any:
-    """The value with every half of a surrogate pair joined to its other half, or replaced by U+FFFD.
-
-    JSON may carry them as escapes; UTF-8, in which requests are sent, cannot.
-    """
-    match value:
-        case str():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            return value
-        case dict():
-            return {whole(name): whole(item) for name, item in value.items()}
-        case list():
-            return [whole(item) for item in value]
-        case _:
-            return value
-
-
 def body_of(model: Model, request: Request) -> dict[str, Any]:
     """The parameters of `messages.create` for this request, without `stream`."""
     body: dict[str, Any] = {
         "model": model.id,
         "max_tokens": max(1, min(request.output_max, model.output_max)),
-        "cache_control": CACHE,
         "thinking": THINKING,
         "messages": _messages(request.messages),
     }
+    if request.purpose == "answer":  # what is asked once is read by nobody again
+        body["cache_control"] = CACHE
+    if request.purpose == "title":
+        body["output_config"] = {"effort": "low"}
     if request.system.strip():
         body["system"] = whole(request.system)
     if request.tools and model.tools:
@@ -174,8 +150,8 @@ def _assistant_block(part: Part | Media) -> Iterator[Block]:
         case ToolCall():
             yield own or {
                 "type": "tool_use",
-                "id": _call_id(part.id),
-                "name": NAME.sub("_", part.name)[:NAME_MAX] or "unnamed",
+                "id": fitting_id(part.id, NAME_MAX),
+                "name": fitting_name(part.name, NAME_MAX),
                 "input": whole(part.arguments),
             }
         case Thinking() if own and own.get("signature"):
@@ -191,7 +167,7 @@ def _user_block(part: Part | Media) -> Iterator[Block]:
         case ToolResult():
             block = {
                 "type": "tool_result",
-                "tool_use_id": _call_id(part.call_id),
+                "tool_use_id": fitting_id(part.call_id, NAME_MAX),
                 "content": whole(part.text) if part.text.strip() else NO_OUTPUT,
             }
             yield block | {"is_error": True} if part.is_error else block
@@ -206,10 +182,3 @@ def _user_block(part: Part | Media) -> Iterator[Block]:
 
 def _text(text: str) -> Block:
     return {"type": "text", "text": whole(text)}
-
-
-def _call_id(call_id: str) -> str:
-    """Another vendor's id made to fit the API's rule; one id always becomes the same one."""
-    if call_id and len(call_id) <= NAME_MAX and not NAME.search(call_id):
-        return call_id
-    return f"call_{hashlib.sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"

@@ -37,6 +37,7 @@ OUTPUT_MAX = 32_000
 
 # How a cut answer is asked for again; the first is the loop's own sentence.
 GO_ON = re.compile(r"\W*(go on|continue|продолж|дальше)", re.IGNORECASE)
+SPEAKER = re.compile(r"^\[[^\]\n]*\]: ?", re.MULTILINE)  # a group's mark of who speaks
 WORDS = re.compile(r"\s*\S+\s*")  # a word with the space around it: put together they are the text
 
 
@@ -88,6 +89,8 @@ async def _pace(word: str) -> int:
 def _saying(request: Request) -> Saying:
     """What to say next: an answer, what follows a tool's result, or the rest of an answer cut short."""
     messages = [message for message in request.messages if message.role != "system"]
+    if request.purpose != "answer":
+        return demo_words.about(request.purpose, [text_of([part]) for part in messages[-1].parts])
     rest = _rest(messages, request)
     return rest or _scripted(messages, request)
 
@@ -130,7 +133,7 @@ def _question(messages: Sequence[RequestMessage]) -> str:
     for message in reversed(messages):
         if message.role == "user":
             files = ", ".join(part.name for part in message.parts if isinstance(part, File))
-            if words := text_of(message.parts).strip() or files:
+            if words := SPEAKER.sub("", text_of(message.parts)).strip() or files:
                 return words
     return ""
 

@@ -1,6 +1,7 @@
 """What the demo model says, in English and Russian: pure texts, chosen by words in the question."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conversations.parts import ToolResult
@@ -172,6 +173,13 @@ TOOL_FAILED = {
     "ru": "Нарисовать формулу не удалось, поэтому вот она в LaTeX:\n\n",
 }
 NOTHING_LEFT = {"en": "That was all.", "ru": "Это всё."}
+DEMO = {"en": "Demo:", "ru": "Демо:"}
+TITLE_WORDS = 5  # beside the word that says it is the demo's
+NO_SUMMARY = {
+    "en": "The demo model cannot sum up. The conversation ended with these words:",
+    "ru": "Демо-модель не умеет пересказывать. Беседа закончилась так:",
+}
+SUMMARY_SHOWN = 4_000  # characters of a conversation's end that stand for it
 QUESTION_SHOWN = 300  # characters of an unknown question that are repeated
 
 
@@ -196,6 +204,15 @@ def after(question: str, result: ToolResult) -> Saying:
 def nothing_left(question: str) -> str:
     """Said when asked to go on with an answer that was whole."""
     return NOTHING_LEFT[_language(question)]
+
+
+def about(purpose: str, told: Sequence[str]) -> Saying:
+    """A title or a summary, as far as a script can give one: made of the person's own words, and saying so."""
+    if purpose == "title":
+        words = told[0].partition("\n")[2].split()[:TITLE_WORDS]
+        return Saying(f"{DEMO[_language(told[0])]} {' '.join(words)}")
+    language = _language(told[-1][-SUMMARY_SHOWN:])
+    return Saying(f"{NO_SUMMARY[language]}\n\n{told[-1][-SUMMARY_SHOWN:]}")
 
 
 def _on_topic(question: str, language: str, tools: frozenset[str]) -> Saying:

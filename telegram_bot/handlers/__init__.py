@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from aiogram.types import Message
+from aiogram.types import InlineKeyboardMarkup, Message
 
 from accounts.services import language_by_telegram
 from config.aio import in_db
 from telegram_bot.intake import topic_of
-from telegram_bot.outgoing import Destination, Keyboard, Unreachable
+from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.texts import say
 
 
-async def reply(message: Message, sentence: str, *, keyboard: Keyboard | None = None, **context: Any) -> None:
+async def reply(
+    message: Message, sentence: str, *, keyboard: InlineKeyboardMarkup | None = None, **context: Any
+) -> None:
     """Answer with one of the bot's own sentences, in the person's language."""
     assert message.from_user is not None, "handlers that reply have a person to reply to"
     assert message.bot is not None

@@ -1,6 +1,6 @@
 """What people write."""
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.enums import ChatType
 from aiogram.types import ChatMemberUpdated, Message, MessageGenerationStopped
 
@@ -8,24 +8,21 @@ from accounts.services import set_unreachable_by_telegram
 from config.aio import in_db
 from telegram_bot.answering import Answers
 from telegram_bot.bursts import Bursts
+from telegram_bot.files import Porter
 from telegram_bot.handlers import reply
 from telegram_bot.inbox import LATER
 from telegram_bot.intake import TEXT_MAX, to_inbound
-
-# Kinds of a person's message that are not read yet. Notices about the chat are no messages of anybody.
-KINDS_LATER = frozenset(
-    {
-        "photo", "document", "voice", "audio", "video", "video_note", "sticker", "animation", "contact", "location",
-        "venue", "poll", "dice", "story", "paid_media", "game", "checklist", "rich_message", "unknown",
-    }
-)  # fmt: skip
+from telegram_bot.kinds import KINDS
 
 
 async def on_message(message: Message, bursts: Bursts, update_id: int) -> object:
-    """A text: into its burst, which becomes a turn."""
+    """What a person sent: into its burst, which becomes a turn. A kind that is not read gets a sentence."""
     inbound = to_inbound(message)
     if inbound is None:
-        return None
+        kind = KINDS.get(message.content_type)
+        if message.from_user is not None and kind is not None and kind.read is None:
+            await reply(message, "not_yet")
+        return None  # a notice about the chat, or words of nothing but blanks
     if len(message.text or "") > TEXT_MAX:
         await reply(message, "too_long")
         return None
@@ -33,19 +30,15 @@ async def on_message(message: Message, bursts: Bursts, update_id: int) -> object
     return LATER
 
 
-async def on_other_kind(message: Message) -> None:
-    """Pictures, voice and the rest come with a later issue; until then one polite sentence."""
-    if message.from_user is not None:
-        await reply(message, "not_yet")
-
-
-async def on_group_message(message: Message, bot: Bot) -> None:
-    """Groups come later: whoever speaks to the bot there gets one sentence."""
-    me = await bot.me()
-    text = message.text or message.caption or ""
-    answered = message.reply_to_message and message.reply_to_message.from_user
-    if f"@{me.username}" in text or (answered and answered.id == me.id):
-        await reply(message, "groups_later")
+async def on_edit(message: Message, porter: Porter, answers: Answers, update_id: int) -> object:
+    """Words or a file changed after they were sent; what is no question is not looked at again."""
+    inbound = to_inbound(message)
+    if inbound is None or inbound.edited_at is None or message.location is not None:
+        return None  # a live location moves once a minute
+    brought = await porter.bring(inbound)
+    if brought.parts:
+        await answers.receive_edit(brought, update_id)
+    return None
 
 
 async def on_stop_button(stopped: MessageGenerationStopped, answers: Answers) -> None:
@@ -63,9 +56,8 @@ def router() -> Router:
     """What leads here."""
     router = Router(name="chat")
     private = F.chat.type == ChatType.PRIVATE
-    router.message.register(on_message, private, F.text)
-    router.message.register(on_other_kind, private, F.content_type.in_(KINDS_LATER))
-    router.message.register(on_group_message, F.chat.type.in_({ChatType.GROUP, ChatType.SUPERGROUP}))
+    router.message.register(on_message, private)
+    router.edited_message.register(on_edit, private)
     router.stopped_message_generation.register(on_stop_button)
     router.my_chat_member.register(on_membership, private)
     return router

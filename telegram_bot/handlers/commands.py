@@ -28,6 +28,7 @@ class MenuEntry:
 MENU = [
     MenuEntry("start", _("what I can do")),
     MenuEntry("new", _("start a fresh conversation")),
+    MenuEntry("threads", _("your conversations")),
     MenuEntry("stop", _("stop the answer")),
     MenuEntry("balance", _("see your balance")),
     MenuEntry("pay", _("top up with Stars")),

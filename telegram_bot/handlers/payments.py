@@ -11,7 +11,7 @@ from aiogram.filters import Command, CommandObject
 from aiogram.types import (
     BotSubscriptionUpdated,
     CallbackQuery,
-    ForceReply,
+    InlineKeyboardMarkup,
     Message,
     PreCheckoutQuery,
     SuccessfulPayment,
@@ -31,13 +31,14 @@ from telegram_bot.cashier import Cashier
 from telegram_bot.handlers import reply
 from telegram_bot.intake import profile_of
 from telegram_bot.keyboards import PayPress, RefundPress, SubscriptionPress
-from telegram_bot.outgoing import Bill, Destination, Keyboard, Unreachable
+from telegram_bot.outgoing import Bill, Destination, Unreachable
 from telegram_bot.rendering import render
 from telegram_bot.texts import say
 
 log = structlog.get_logger(__name__)
 
 PRE_CHECKOUT_SECONDS = 2.0  # Telegram waits ten; a person before a spinner does not
+AMOUNT_EXAMPLE = "120"
 DIGITS_MAX = 6  # of an amount somebody types
 
 
@@ -69,14 +70,21 @@ async def on_pay_press(query: CallbackQuery, callback_data: PayPress, bot: Bot, 
         await _check(bot, chat, user_id, language, cashier)
     elif callback_data.what == keyboards.ANY_AMOUNT:
         await query.answer()
-        ask = ForceReply(input_field_placeholder="120")
-        await _say(bot, chat, say("pay_how_many", language, most=stars.STARS_MAX), ask)
+        await _ask_how_many(bot, chat, language)
     elif package := PACKAGES.get(callback_data.what):
         await query.answer()
         await _sell(bot, chat, user_id, language, package.stars, package.name)
     else:
         await query.answer()
         await _show_offers(bot, chat, query.from_user)
+
+
+async def _ask_how_many(bot: Bot, chat: int, language: str) -> None:
+    try:
+        words = say("pay_how_many", language, most=stars.STARS_MAX)
+        await Destination(bot, chat).ask(words, AMOUNT_EXAMPLE)
+    except Unreachable:
+        return
 
 
 async def _show_offers(bot: Bot, chat: int, user: User) -> None:
@@ -312,7 +320,7 @@ async def on_terms(message: Message) -> None:
     await reply(message, "terms", days=refunds.REFUNDABLE_FOR.days)
 
 
-async def _say(bot: Bot, chat: int, words: str, keyboard: Keyboard | None = None) -> None:
+async def _say(bot: Bot, chat: int, words: str, keyboard: InlineKeyboardMarkup | None = None) -> None:
     try:
         await Destination(bot, chat).say(words, keyboard=keyboard)
     except Unreachable:

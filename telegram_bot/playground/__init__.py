@@ -8,7 +8,8 @@ async with Playground.started() as telegram:
 """
 
 from telegram_bot.playground.calls import Call
+from telegram_bot.playground.members import GroupChat, Member
 from telegram_bot.playground.people import Impossible, Person
 from telegram_bot.playground.server import TOKEN, Playground
 
-__all__ = ["TOKEN", "Call", "Impossible", "Person", "Playground"]
+__all__ = ["TOKEN", "Call", "GroupChat", "Impossible", "Member", "Person", "Playground"]

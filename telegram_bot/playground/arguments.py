@@ -33,6 +33,13 @@ UNSUPPORTED: Final = frozenset(
         "allow_paid_broadcast",
     }
 )
+# Where the stand-in does know them.
+SUPPORTED: Final = {
+    "sendMessage": frozenset({"ephemeral_message_parameters"}),
+    "editMessageText": frozenset({"inline_message_id"}),
+    "deleteEphemeralMessage": frozenset({"receiver_user_id"}),
+    "editEphemeralMessageText": frozenset({"receiver_user_id"}),
+}
 # Arguments aiogram requires and, when they are empty, leaves out.
 EMPTY: Final[dict[str, Json]] = {"setWebhook": {"url": ""}}
 # telegram-bot-api Client.cpp: what it says when a required argument is absent.
@@ -100,7 +107,7 @@ def build(kind: type[M], arguments: Json, uploads: Uploads) -> M:
     if unknown:
         # Telegram itself would ignore it, and the author of the call would never learn of the slip.
         raise bad_request(f"{kind.__api_method__} has no parameter {unknown[0]!r}")
-    unsupported = sorted(arguments.keys() & UNSUPPORTED)
+    unsupported = sorted(arguments.keys() & UNSUPPORTED - SUPPORTED.get(kind.__api_method__, frozenset()))
     if unsupported:
         raise bad_request(f"this stand-in does not support {unsupported[0]}")
     given = {name: _decoded(fields[name].annotation, name, value) for name, value in arguments.items()}

@@ -21,6 +21,7 @@ class Control:
         app.router.add_post("/control/fail", self.fail)
         app.router.add_post("/control/updates", self.updates)
         app.router.add_get("/control/calls", self.calls)
+        app.router.add_post("/control/abilities", self.abilities)
 
     async def flood(self, request: web.Request) -> web.Response:
         body = await _object(request)
@@ -41,6 +42,15 @@ class Control:
     async def updates(self, request: web.Request) -> web.Response:
         update_id = self._state.updates.push_raw(await _object(request))
         return web.json_response({"update_id": update_id})
+
+    async def abilities(self, request: web.Request) -> web.Response:
+        """What the bot's owner switches at @BotFather, such as topics in private chats."""
+        body = await _object(request)
+        unknown = sorted(body.keys() - self._state.abilities.keys())
+        if unknown or not all(isinstance(value, bool) for value in body.values()):
+            raise web.HTTPBadRequest(text=f"not abilities of a bot: {unknown}")
+        self._state.abilities |= body
+        return web.json_response(self._state.abilities)
 
     async def calls(self, request: web.Request) -> web.Response:
         since = request.query.get("since", "0")

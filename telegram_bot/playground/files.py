@@ -6,6 +6,7 @@ import mimetypes
 import secrets
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Final
 
 from telegram_bot.playground.errors import bad_request
@@ -37,7 +38,7 @@ class StoredFile:
     @property
     def path(self) -> str:
         """The file_path of getFile."""
-        return f"{self.folder}/{self.unique_id}_{self.name}"
+        return f"{self.folder}/{self.unique_id}{PurePath(self.name).suffix}"
 
     def identity(self) -> Json:
         """The fields every kind of file object begins with."""
@@ -49,6 +50,8 @@ class FileStore:
 
     def __init__(self) -> None:
         self._by_id: dict[str, StoredFile] = {}
+        # Set, the stand-in is a Bot API server of one's own, started with --local: no limit, files on disk.
+        self.local: Path | None = None
 
     def add(self, folder: str, upload: Upload) -> StoredFile:
         """Keep a file; the declared content type gives way to the one its name says when it says nothing."""
@@ -65,6 +68,14 @@ class FileStore:
         )
         self._by_id[stored.file_id] = stored
         return stored
+
+    def put_on_disk(self, stored: StoredFile) -> str:
+        """The absolute path under which a server of one's own gives a file out."""
+        assert self.local is not None
+        place = self.local / stored.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(stored.body)
+        return str(place)
 
     def get(self, file_id: str) -> StoredFile | None:
         return self._by_id.get(file_id)

@@ -12,6 +12,9 @@ from telegram_bot.playground.errors import too_many_requests
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits: about 1 message/s per chat, 30/s in all.
 CHAT_PER_SECOND: Final = 1.0
 CHAT_BURST: Final = 20.0  # undocumented and flexible; short bursts pass
+# The same FAQ: "bots are not able to send more than 20 messages per minute" to one group.
+GROUP_PER_SECOND: Final = 20 / 60
+GROUP_BURST: Final = 20.0
 TOTAL_PER_SECOND: Final = 30.0
 TOTAL_BURST: Final = 60.0
 RETRY_AFTER_MIN_SECONDS: Final = 3
@@ -104,7 +107,8 @@ class Limits:
             if left > 0:
                 raise too_many_requests(math.ceil(left))
         if self.pace and method.startswith(PACED_PREFIXES) and method not in UNPACED:
-            chat = self._per_chat.setdefault(chat_id, Bucket(CHAT_PER_SECOND, CHAT_BURST))
+            usual = (GROUP_PER_SECOND, GROUP_BURST) if chat_id < 0 else (CHAT_PER_SECOND, CHAT_BURST)
+            chat = self._per_chat.setdefault(chat_id, Bucket(*usual))
             wait = chat.take() or self._total.take()
             if wait:
                 raise too_many_requests(max(RETRY_AFTER_MIN_SECONDS, math.ceil(wait)))

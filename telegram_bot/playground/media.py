@@ -14,6 +14,7 @@ from telegram_bot.playground.shapes import Json, Upload, Uploads
 
 ATTACH: Final = "attach://"
 PHOTO_TYPES: Final = frozenset({"image/png", "image/jpeg"})
+BY_TYPE: Final = {"video/mp4": "video", "audio/mpeg": "audio", "audio/mp4": "audio", "image/gif": "animation"}
 # The Bot API's field of a kind of media, and the folder of its file_path.
 FOLDERS: Final = {
     "photo": "photos",
@@ -22,7 +23,10 @@ FOLDERS: Final = {
     "voice": "voice",
     "audio": "music",
     "video": "videos",
+    "video_note": "video_notes",
+    "sticker": "stickers",
 }
+STICKER_SIDE: Final = 512  # pixels; a sticker has one side of exactly this
 
 
 def chosen(kind: str, value: str | InputFile, files: FileStore, uploads: Uploads) -> StoredFile:
@@ -57,12 +61,20 @@ def shown(kind: str, file: StoredFile, details: Json | None = None) -> Json:
     return SHAPES[kind](file, {name: value for name, value in (details or {}).items() if value is not None})
 
 
-def received(files: FileStore, upload: Upload, kind: str | None) -> Json:
+def kind_of(upload: Upload) -> str:
+    """The kind the apps make of a file by its type."""
+    if upload.content_type in PHOTO_TYPES:
+        return "photo"
+    return BY_TYPE.get(upload.content_type, "document")
+
+
+def received(files: FileStore, upload: Upload, kind: str | None, details: Json) -> Json:
     """What a person's app makes of a file they send."""
-    if kind is None:
-        kind = "photo" if upload.content_type in PHOTO_TYPES else "document"
+    kind = kind or kind_of(upload)
+    if kind not in FOLDERS:
+        raise bad_request("there is no such kind of file")
     try:
-        return shown(kind, stored(kind, upload, files))
+        return shown(kind, stored(kind, upload, files), details)
     except Refused:
         if kind != "photo":
             raise
@@ -99,6 +111,15 @@ def _video(file: StoredFile, details: Json) -> Json:
     return {"video": _document(file, {})["document"] | size | details}
 
 
+def _video_note(file: StoredFile, details: Json) -> Json:
+    return {"video_note": file.identity() | {"length": 240, "duration": 0} | details}
+
+
+def _sticker(file: StoredFile, details: Json) -> Json:
+    size = {"type": "regular", "width": STICKER_SIDE, "height": STICKER_SIDE}
+    return {"sticker": file.identity() | size | {"is_animated": False, "is_video": False} | details}
+
+
 SHAPES: Final[dict[str, Callable[[StoredFile, Json], Json]]] = {
     "photo": _photo,
     "document": _document,
@@ -106,4 +127,6 @@ SHAPES: Final[dict[str, Callable[[StoredFile, Json], Json]]] = {
     "voice": _voice,
     "audio": _audio,
     "video": _video,
+    "video_note": _video_note,
+    "sticker": _sticker,
 }

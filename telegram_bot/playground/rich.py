@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from aiogram.types import InputRichMessage, RichMessageButton
@@ -35,6 +36,7 @@ MEDIA: Final = {
 }
 # The fields of a block, at any depth, whose text a reader sees.
 READ: Final = ("text", "summary", "caption", "credit", "expression", "alternative_text")
+HOLDING: Final = ("blocks", "items", "cells")  # what is nothing without something in it
 ROMAN: Final = ((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 
 
@@ -50,6 +52,8 @@ def rich_message(
     if not blocks:
         raise bad_request("message text is empty")
     shape = {"blocks": _Reading(files, uploads, is_draft).all(blocks, 1)}
+    if not any(_is_seen(block) for block in blocks):
+        raise bad_request("message text is empty")
     return shape | ({"is_rtl": True} if given.get("is_rtl") else {})
 
 
@@ -62,6 +66,26 @@ def plain(node: Any) -> str:
     if isinstance(node, dict):
         return "".join(plain(node[name]) for name in READ if name in node)
     return ""
+
+
+def words_of_blocks(blocks: list[Json]) -> str:
+    """Everything a reader sees of blocks, in the order of reading; a block, an item and a row are a line each."""
+    return "\n".join(line for block in blocks for line in _lines(block))
+
+
+def _lines(block: Json) -> Iterator[str]:
+    if own := plain(block):
+        yield own
+    for row in block.get("cells", ()):
+        yield " | ".join(plain(cell.get("text", "")) for cell in row)
+    for inside in (block, *block.get("items", ())):
+        if words := words_of_blocks(inside.get("blocks", [])):
+            yield words
+
+
+def _is_seen(block: Json) -> bool:
+    """Whether there is anything to look at: words, a picture, a line, a button."""
+    return block["type"] in (*MEDIA, "divider", "buttons", "map") or bool("".join(_lines(block)).strip())
 
 
 def _paragraphs(source: str) -> list[Json]:
@@ -93,6 +117,8 @@ class _Reading:
             raise bad_request("a thinking block may be used only in sendRichMessageDraft")
         if kind == "heading" and block["size"] not in HEADING_SIZES:
             raise bad_request("wrong heading size specified")
+        if any(name in block and not block[name] for name in HOLDING):
+            raise bad_request("rich message block is empty")
         if kind == "list":
             return block | {"items": [self._item(item, depth) for item in block["items"]]}
         if kind == "table":
@@ -117,6 +143,8 @@ class _Reading:
 
     def _item(self, item: Json, depth: int) -> Json:
         self._count()
+        if not item["blocks"]:
+            raise bad_request("rich message block is empty")
         return item | {"label": _label(item), "blocks": self.all(item["blocks"], depth + 1)}
 
     def _check_table(self, block: Json) -> None:

@@ -16,10 +16,12 @@ from telegram_bot.playground.errors import Refused, method_not_found, unauthoriz
 from telegram_bot.playground.files import DOWNLOAD_MAX_BYTES, UPLOAD_MAX_BYTES
 from telegram_bot.playground.guard import only_local
 from telegram_bot.playground.limits import Failure
+from telegram_bot.playground.members import GroupChat
 from telegram_bot.playground.methods import METHODS, Context
 from telegram_bot.playground.methods.registry import Entry
 from telegram_bot.playground.page import People, say_what_is_wrong
 from telegram_bot.playground.people import Person
+from telegram_bot.playground.rooms import Group
 from telegram_bot.playground.shapes import Lifetimes
 from telegram_bot.playground.state import Profile, State
 
@@ -72,6 +74,24 @@ class Playground:
         """The person with this id, made on first sight; the bot does not know a new one until they write."""
         profile = Profile(person_id, first_name or f"Person {person_id}", language_code=language_code)
         return Person(self.state, self.state.meet(profile))
+
+    def group(
+        self,
+        number: int,
+        title: str,
+        *people: Person,
+        kind: str = "supergroup",
+        is_forum: bool = False,
+        bot: str = "member",
+        sees_all: bool = False,
+    ) -> GroupChat:
+        """A group of these people, the first of whom made it, with the bot in it; nobody is told of its making."""
+        group = Group(number, title, self.state.bot["id"], kind, is_forum, bot=bot, sees_all=sees_all)
+        self.state.groups[number] = group
+        chat = GroupChat(self.state, group)
+        for place, person in enumerate(people):
+            chat.join(person.profile, "member" if place else "creator")
+        return chat
 
     async def open(self, port: int) -> None:
         """Begin to listen."""

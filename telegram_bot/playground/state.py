@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from telegram_bot.playground.errors import bad_request, forbidden
 from telegram_bot.playground.files import FileStore
 from telegram_bot.playground.limits import Limits
+from telegram_bot.playground.rooms import TOPIC_COLOURS, Group, Room, Topic
 from telegram_bot.playground.shapes import FormattedText, Json, Lifetimes
 from telegram_bot.playground.stars import Stars
 from telegram_bot.playground.updates import UpdateQueue
@@ -26,6 +24,19 @@ IDS_PER_SECOND: Final = 10
 FRAMES_KEPT: Final = 10_000
 BOT_NAME: Final = "Starling"
 BOT_USERNAME: Final = "starling_bot"
+# getMe: what the bot may do, as its owner has set it up at @BotFather.
+ABILITIES: Final[Json] = {
+    "can_join_groups": True,
+    "can_read_all_group_messages": False,
+    "supports_guest_queries": True,
+    "supports_inline_queries": False,
+    "can_connect_to_business": False,
+    "has_main_web_app": False,
+    "has_topics_enabled": False,
+    "allows_users_to_create_topics": False,
+    "can_manage_bots": False,
+    "supports_join_request_queries": False,
+}
 
 
 def first_id() -> int:
@@ -71,6 +82,7 @@ class Draft:
 
     draft_id: int
     content: FormattedText
+    topic: int | None = None
     can_stop: bool = False
     keep_on_stop: bool = False
     rich_message: Json | None = None
@@ -86,46 +98,38 @@ class Draft:
             "can_stop": self.can_stop,
             "expires_in": round(left),
         }
+        view |= {"message_thread_id": self.topic} if self.topic else {}
         return view | ({"rich_message": self.rich_message} if self.rich_message else {})
 
 
 @dataclass(slots=True)
-class PrivateChat:
+class PrivateChat(Room):
     """One person's chat with the bot."""
 
     person: Profile
     opened: bool = False  # a bot cannot write first
     blocked: bool = False
-    messages: dict[int, Json] = field(default_factory=dict)
     draft: Draft | None = None
     draft_timer: asyncio.TimerHandle | None = None
     stopped_drafts: set[int] = field(default_factory=set)
     frames: deque[Json] = field(default_factory=lambda: deque(maxlen=FRAMES_KEPT))
-    answers: list[Json] = field(default_factory=list)
-    listeners: set[asyncio.Queue[Json | None]] = field(default_factory=set)
 
-    def publish(self, event: Json) -> None:
-        """Tell every open page and every waiting test."""
-        for listener in self.listeners:
-            listener.put_nowait(copy.deepcopy(event))
+    @property
+    def id(self) -> int:
+        return self.person.id
 
-    @contextmanager
-    def listening(self) -> Iterator[asyncio.Queue[Json | None]]:
-        """A queue of the events from now on; None in it means the playground is closing."""
-        events: asyncio.Queue[Json | None] = asyncio.Queue()
-        self.listeners.add(events)
-        try:
-            yield events
-        finally:
-            self.listeners.discard(events)
+    def shape(self) -> Json:
+        return self.person.chat()
 
 
 @dataclass(slots=True)
 class Query:
     """A pressed button that waits for answerCallbackQuery."""
 
-    chat: PrivateChat
+    chat: Room
+    presser: int
     expires: float
+    pressed: float = field(default_factory=time.monotonic)
 
 
 class State:
@@ -134,6 +138,7 @@ class State:
     def __init__(self, token: str, *, lifetimes: Lifetimes, pace: bool) -> None:
         self.token = token
         self.lifetimes = lifetimes
+        self.abilities = dict(ABILITIES)
         self.bot: Json = {
             "id": int(token.partition(":")[0]),
             "is_bot": True,
@@ -152,6 +157,11 @@ class State:
         self.chats: dict[int, PrivateChat] = {
             person.id: PrivateChat(person, opened=True) for person in STANDING_PEOPLE
         }
+        self.groups: dict[int, Group] = {}
+        self.guests: dict[
+            str, tuple[Group, int, Json]
+        ] = {}  # unanswered questions to a bot that is no member
+        self.inline_messages: dict[str, tuple[Group, int]] = {}
         self._next_message_id = first_id()
         self._chat_instances: dict[int, str] = {}
 
@@ -161,54 +171,103 @@ class State:
         """The chat of a person, made on first sight; it stays unknown to the bot until they write."""
         return self.chats.setdefault(person.id, PrivateChat(person))
 
-    def chat(self, chat_id: int | str | None) -> PrivateChat:
+    def chat(self, chat_id: int | str | None) -> Room:
         """The chat a bot names, or Telegram's refusal."""
         if chat_id is None or chat_id == "":
             raise bad_request("chat_id is empty")
         text = str(chat_id)
-        chat = self.chats.get(int(text)) if text.lstrip("-").isdecimal() else None
+        number = int(text) if text.lstrip("-").isdecimal() else 0
+        if number in self.groups:
+            self.groups[number].check_open()
+            return self.groups[number]
+        chat = self.chats.get(number)
         if chat is None or not chat.opened:
             raise bad_request("chat not found")
         return chat
 
-    def writable(self, chat_id: int | str | None) -> PrivateChat:
+    def writable(self, chat_id: int | str | None) -> Room:
         """The chat a bot may write to now."""
         chat = self.chat(chat_id)
-        if chat.blocked:
+        if isinstance(chat, PrivateChat) and chat.blocked:
             raise forbidden("bot was blocked by the user")
+        return chat
+
+    def private(self, chat_id: int | str | None) -> PrivateChat:
+        """The same where only a private chat will do: a draft is shown in no other."""
+        chat = self.writable(chat_id)
+        if not isinstance(chat, PrivateChat):
+            raise bad_request("TEXTDRAFT_PEER_INVALID")
         return chat
 
     # Messages
 
-    def post(self, chat: PrivateChat, sender: Json, content: Json) -> Json:
-        """A new message in the chat, shown to whoever looks."""
+    def next_message_id(self) -> int:
         self._next_message_id += 1
+        return self._next_message_id
+
+    def post(self, chat: Room, sender: Json, content: Json) -> Json:
+        """A new message in the chat, shown to whoever looks."""
+        number = self.next_message_id()
         message: Json = {
-            "message_id": self._next_message_id,
+            "message_id": number,
             "from": sender,
-            "chat": chat.person.chat(),
+            "chat": chat.shape(),
             "date": int(time.time()),
             **content,
         }
-        chat.messages[self._next_message_id] = message
+        chat.messages[number] = message
         chat.publish({"type": "message", "message": message})
         return message
 
-    def post_from_bot(self, chat: PrivateChat, content: Json) -> Json:
+    def post_from_bot(self, chat: Room, content: Json) -> Json:
         """The bot's message; the draft it was previewed by gives way to it."""
         message = self.post(chat, self.bot, content)
-        chat.stopped_drafts.clear()
-        self.end_draft(chat)
+        if isinstance(chat, PrivateChat):
+            chat.stopped_drafts.clear()
+            self.end_draft(chat)
         return message
 
-    def edit(self, chat: PrivateChat, message: Json) -> Json:
+    def whisper(self, chat: Group, sender: Json, receiver: int, content: Json) -> Json:
+        """An ephemeral message: between one person and the bot, in a group where nobody else sees it."""
+        number = self.next_message_id()
+        message: Json = {
+            "message_id": 0,
+            "ephemeral_message_id": number,
+            "from": sender,
+            "chat": chat.shape(),
+            "date": int(time.time()),
+            **content,
+        }
+        chat.ephemeral[number] = (receiver, message)
+        chat.publish({"type": "message", "message": message}, only=receiver)
+        return message
+
+    def open_topic(self, chat: Room, sender: Json, name: str, *, is_name_implicit: bool = False) -> Topic:
+        """A new topic; the service message that says so gives it its number."""
+        colour = TOPIC_COLOURS[len(chat.topics) % len(TOPIC_COLOURS)]
+        created: Json = {"name": name, "icon_color": colour}
+        created |= {"is_name_implicit": True} if is_name_implicit else {}
+        number = self._next_message_id + 1
+        topic = chat.topics[number] = Topic(number, name, is_name_implicit)
+        content = {"forum_topic_created": created, **chat.placed(number)}
+        self.tell(chat, self.post(chat, sender, content))
+        return topic
+
+    def tell(self, chat: Room, message: Json) -> None:
+        """Give a message to the bot, if it is for the bot; what the bot says itself is not."""
+        if message["from"]["id"] == self.bot["id"]:
+            return
+        if not isinstance(chat, Group) or chat.is_for_the_bot(message, self.bot["username"]):
+            self.updates.push("message", message)
+
+    def edit(self, chat: Room, message: Json) -> Json:
         """Store a changed message under its id."""
         message = message | {"edit_date": int(time.time())}
         chat.messages[message["message_id"]] = message
         chat.publish({"type": "edit", "message": message})
         return message
 
-    def delete(self, chat: PrivateChat, message_id: int) -> bool:
+    def delete(self, chat: Room, message_id: int) -> bool:
         """Remove a message; False when there is none."""
         if chat.messages.pop(message_id, None) is None:
             return False
@@ -245,22 +304,22 @@ class State:
 
     # Pressed buttons
 
-    def open_query(self, chat: PrivateChat) -> str:
+    def open_query(self, chat: Room, presser: int) -> str:
         """An id for a pressed button."""
         query_id = str(secrets.randbits(62))
-        self.queries[query_id] = Query(chat, time.monotonic() + self.lifetimes.query)
+        self.queries[query_id] = Query(chat, presser, time.monotonic() + self.lifetimes.query)
         return query_id
 
-    def close_query(self, query_id: str) -> PrivateChat:
-        """The chat a query came from; a query is answered once, in time."""
+    def close_query(self, query_id: str) -> Query:
+        """A query and the chat it came from; it is answered once, in time."""
         query = self.queries.pop(query_id, None)
         if query is None or query.expires < time.monotonic():
             raise bad_request("query is too old and response timeout expired or query ID is invalid")
-        return query.chat
+        return query
 
-    def chat_instance(self, chat: PrivateChat) -> str:
+    def chat_instance(self, chat: Room) -> str:
         """The number that stands for this chat in every callback query."""
-        return self._chat_instances.setdefault(chat.person.id, str(secrets.randbits(62)))
+        return self._chat_instances.setdefault(chat.id, str(secrets.randbits(62)))
 
     async def close(self) -> None:
         """Let go of timers and of everybody who waits."""
@@ -268,5 +327,6 @@ class State:
         self.updates.interrupt()
         for chat in self.chats.values():
             self._cancel_draft_timer(chat)
-            for listener in chat.listeners:
+        for room in (*self.chats.values(), *self.groups.values()):
+            for listener in room.listeners:
                 listener.put_nowait(None)

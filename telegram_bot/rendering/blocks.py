@@ -10,16 +10,19 @@ from typing import Final
 from markdown_it.token import Token
 
 from telegram_bot.rendering.characters import clean
+from telegram_bot.rendering.checkboxes import take_box
 from telegram_bot.rendering.inline import write_inline
 from telegram_bot.rendering.latex import to_unicode
 from telegram_bot.rendering.page import Page, PageBuilder
 from telegram_bot.rendering.syntax import parse
+from telegram_bot.rendering.syntax_details import SUMMARY_CLOSE, SUMMARY_OPEN
 from telegram_bot.rendering.syntax_math import MATH_BLOCK
 from telegram_bot.rendering.tables import write_table
 
 BULLETS: Final = "•◦▪"
 RULE: Final = "———"
-_TASK: Final = re.compile(r"\[([ xX])\](?:\s+|$)")
+# Before the summary of details, which a classic message cannot fold away.
+FOLD: Final = "▾ "
 _LANGUAGE: Final = re.compile(r"[\w+#.-]+")
 _LEADING_BLANK_LINES: Final = re.compile(r"\A(?:[ ]*\n)+")
 _QUOTE_MARKS: Final = " \t>"
@@ -58,7 +61,7 @@ class _Blocks:
         self._unshown: int | None = None  # the first line of the addresses just passed over
 
     def write(self, tokens: Sequence[Token]) -> Page:
-        self._links = _links(tokens)
+        self._links = links(tokens)
         index = 0
         while index < len(tokens):
             token = tokens[index]
@@ -73,12 +76,15 @@ class _Blocks:
 
     def _token(self, token: Token) -> None:
         kind = token.type
-        if kind in {"paragraph_open", "heading_open"}:
+        if kind == "paragraph_open":
             self._begin(token)
-            if kind == "heading_open":
-                self._heading = self._start
-                self._page.open("bold")
-        elif kind == "heading_close":
+        elif kind in {"heading_open", SUMMARY_OPEN}:
+            self._begin(token)
+            self._heading = self._start
+            if kind == SUMMARY_OPEN:
+                self._page.write(FOLD)
+            self._page.open("bold")
+        elif kind in {"heading_close", SUMMARY_CLOSE}:
             self._page.close("bold")
         elif kind == "inline":
             write_inline(self._page, token.children or (), self._indent())
@@ -163,7 +169,7 @@ class _Blocks:
         self._indents = []
 
     def _code(self, token: Token) -> None:
-        content = _LEADING_BLANK_LINES.sub("", clean(token.content).expandtabs(_TAB).rstrip())
+        content = code_of(token)
         if not content:
             return
         self._begin(token, flush=True)
@@ -172,8 +178,7 @@ class _Blocks:
         self._page.anchor(
             token.map[0] + (token.type == "fence") + skipped, fence=f"{token.markup}{token.info}"
         )
-        language = _LANGUAGE.match(token.info.strip().lstrip("{."))
-        self._page.code(content, "pre", language[0] if language else None)
+        self._page.code(content, "pre", language_of(token))
         self._after_block = True
 
     def _math(self, token: Token) -> None:
@@ -203,19 +208,23 @@ class _Blocks:
 
 
 def _with_box(marker: str, following: Sequence[Token]) -> str:
-    """The marker of an item, with a box if it is a task, whose own brackets are taken out of its text."""
-    if len(following) < 2 or following[1].type != "inline" or not following[1].children:
-        return marker
-    first = following[1].children[0]
-    task = _TASK.match(first.content) if first.type == "text" else None
-    if task is None:
-        return marker
-    first.content = first.content[task.end() :]
-    box = "☐" if task[1] == " " else "☑"
-    return box if marker in BULLETS else f"{marker} {box}"
+    """The marker of an item, with a box if it is a task."""
+    box = {None: "", False: "☐", True: "☑"}[take_box(following)]
+    return (box if marker in BULLETS else f"{marker} {box}") if box else marker
 
 
-def _links(tokens: Sequence[Token]) -> set[str]:
+def code_of(token: Token) -> str:
+    """The code of a block, without blank lines around it."""
+    return _LEADING_BLANK_LINES.sub("", clean(token.content).expandtabs(_TAB).rstrip())
+
+
+def language_of(token: Token) -> str | None:
+    """The language a block of code is said to be in."""
+    language = _LANGUAGE.match(token.info.strip().lstrip("{."))
+    return language[0] if language else None
+
+
+def links(tokens: Sequence[Token]) -> set[str]:
     """Every address a link of the text leads to."""
     return {
         str(url)

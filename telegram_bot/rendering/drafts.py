@@ -41,14 +41,14 @@ def _newest(source: str, limit: int) -> tuple[Page, bool]:
     """A page of the newest blocks, enough to fill a message, and whether these are all there are."""
     pieces = chunks(source)
     growing = pieces.pop()
-    recent = _recent(growing, limit * _RECENT_LIMITS)
-    pages = [lay_out(finish(recent))]
-    whole = len(recent) == len(growing)
+    newest = recent(growing, limit * _RECENT_LIMITS)
+    pages = [lay_out(finish(newest))]
+    whole = len(newest) == len(growing)
     while whole and pieces and sum(page.units.at(len(page.text)) for page in pages) <= limit:
         piece = pieces.pop()
-        recent = _recent(piece, limit * _RECENT_LIMITS)
-        whole = len(recent) == len(piece)
-        pages.append(_finished(recent))
+        newest = recent(piece, limit * _RECENT_LIMITS)
+        whole = len(newest) == len(piece)
+        pages.append(_finished(newest))
     return joined([page for page in reversed(pages) if page.text.strip(BLANK)]), whole and not pieces
 
 
@@ -58,7 +58,7 @@ def _finished(piece: str) -> Page:
     return lay_out(piece)
 
 
-def _recent(source: str, length: int) -> str:
+def recent(source: str, length: int) -> str:
     """The end of a long block, from a paragraph or a line on; inside code, its fence is opened again."""
     if len(source) <= length:
         return source

@@ -12,7 +12,15 @@ MESSAGE_UNITS_MAX: Final = 4096
 ENTITIES_MAX: Final = 100
 
 EntityType = Literal[
-    "bold", "italic", "strikethrough", "code", "pre", "blockquote", "expandable_blockquote", "text_link"
+    "bold",
+    "italic",
+    "strikethrough",
+    "spoiler",
+    "code",
+    "pre",
+    "blockquote",
+    "expandable_blockquote",
+    "text_link",
 ]
 
 

@@ -14,10 +14,16 @@ from telegram_bot.rendering.entities import EntityType
 from telegram_bot.rendering.latex import to_unicode
 from telegram_bot.rendering.page import PageBuilder
 from telegram_bot.rendering.syntax_math import MATH_INLINE
+from telegram_bot.rendering.syntax_spoilers import SPOILER
 
-_STYLES: Final[dict[str, EntityType]] = {"strong": "bold", "em": "italic", "s": "strikethrough"}
-_LINE_BREAK_TAG: Final = re.compile(r"[ ]?<br\s*/?>[ ]?", re.IGNORECASE)
-_IMAGE: Final = "🖼"
+STYLES: Final[dict[str, EntityType]] = {
+    "strong": "bold",
+    "em": "italic",
+    "s": "strikethrough",
+    SPOILER: "spoiler",
+}
+LINE_BREAK_TAG: Final = re.compile(r"[ ]?<br\s*/?>[ ]?", re.IGNORECASE)
+IMAGE: Final = "🖼"
 
 
 def is_link(url: str) -> bool:
@@ -70,16 +76,16 @@ class _Inline:
             elif kind == "image":
                 self._image(token)
             elif kind.endswith("_open"):
-                self._page.open(_STYLES[kind.removesuffix("_open")])
+                self._page.open(STYLES[kind.removesuffix("_open")])
             elif kind.endswith("_close"):
-                self._page.close(_STYLES[kind.removesuffix("_close")])
+                self._page.close(STYLES[kind.removesuffix("_close")])
             else:
                 self._text(token.content)
 
     def _text(self, text: str) -> None:
         text = clean(text).replace("\t", " ")
         if "<" in text:
-            text = _LINE_BREAK_TAG.sub("\n", text)
+            text = LINE_BREAK_TAG.sub("\n", text)
         self._page.write(text.replace("\n", self._line_end))
 
     def _math(self, token: Token) -> None:
@@ -116,7 +122,7 @@ class _Inline:
         start = self._page.length
         self.write(token.children or ())
         if self._page.length == start:
-            self._page.write(_IMAGE)
+            self._page.write(IMAGE)
         if opened:
             self._page.close_link()
         elif url and not is_link(url) and not url.startswith("data:"):

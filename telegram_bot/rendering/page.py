@@ -17,6 +17,7 @@ _WORTH: Final[dict[EntityType, int]] = {
     "text_link": 1,
     "blockquote": 2,
     "expandable_blockquote": 2,
+    "spoiler": 2,
     "code": 3,
     "bold": 4,
     "strikethrough": 5,

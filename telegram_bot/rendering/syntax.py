@@ -15,7 +15,9 @@ from markdown_it.rules_inline import link as stock_link
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
+from telegram_bot.rendering.syntax_details import details_plugin
 from telegram_bot.rendering.syntax_math import math_plugin
+from telegram_bot.rendering.syntax_spoilers import spoiler_plugin
 from telegram_bot.rendering.syntax_tables import table_plugin
 
 # Lists count twice (list and item): fifty levels of list are read, deeper ones are shown as they are written.
@@ -116,6 +118,8 @@ def _parser() -> MarkdownIt:
     parser.disable(["html_block", "html_inline", "linkify", "replacements", "smartquotes"])
     table_plugin(parser)
     math_plugin(parser)
+    spoiler_plugin(parser)
+    details_plugin(parser)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from markdown_it.token import Token
@@ -20,7 +20,7 @@ Cell = Sequence[Token]
 
 def write_table(page: PageBuilder, tokens: Sequence[Token], depth: int) -> None:
     """Write the tokens from table_open to table_close; depth is that of the borders between rows."""
-    rows = _rows(tokens)
+    rows = cells_of(tokens)
     texts = [[_plain(cell) for cell in row] for row in rows]
     columns = range(len(rows[0]))
     widths = [max(width(row[column]) for row in texts) for column in columns]
@@ -32,7 +32,15 @@ def write_table(page: PageBuilder, tokens: Sequence[Token], depth: int) -> None:
         _write_list(page, rows, depth)
 
 
-def _rows(tokens: Sequence[Token]) -> list[list[Cell]]:
+def aligned(tokens: Sequence[Token]) -> str:
+    """The table as monospaced lines, however wide; where a link leads stands behind its text."""
+    texts = [[_plain(cell) + "".join(_addresses(cell)) for cell in row] for row in cells_of(tokens)]
+    widths = [max(width(row[column]) for row in texts) for column in range(len(texts[0]))]
+    return _aligned(texts, widths, tokens[0].meta["aligns"])
+
+
+def cells_of(tokens: Sequence[Token]) -> list[list[Cell]]:
+    """The inline tokens of every cell, row by row."""
     rows: list[list[Cell]] = []
     for token in tokens:
         if token.type == "tr_open":
@@ -49,11 +57,15 @@ def _plain(cell: Cell) -> str:
 
 
 def _has_link(cell: Cell) -> bool:
-    return any(
-        (token.type == "link_open" and token.info != "auto" and is_link(str(token.attrGet("href"))))
-        or (token.type == "image" and is_link(str(token.attrGet("src"))))
-        for token in cell
-    )
+    return any(_addresses(cell))
+
+
+def _addresses(cell: Cell) -> Iterator[str]:
+    """The addresses that stand behind words of the cell, each in brackets."""
+    for token in cell:
+        url = str(token.attrGet("href" if token.type == "link_open" else "src"))
+        if token.type in {"link_open", "image"} and token.info != "auto" and is_link(url):
+            yield f" ({url})"
 
 
 def _aligned(texts: list[list[str]], widths: list[int], aligns: list[str]) -> str:

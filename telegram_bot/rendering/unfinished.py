@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from telegram_bot.rendering.syntax_details import folds
+
 # Quantifiers are possessive, so that no line of ten thousand blanks or markers is tried in more than one way.
 _BLANK_LINES: Final = re.compile(r"\n(?:[ \t]*+\n)++")
 # What can only begin a block of its own: neither indented nor an item of a list under way.
@@ -15,6 +17,7 @@ _QUOTE: Final = r"[ \t>]*+"
 _FENCE: Final = re.compile(
     rf"^{_QUOTE}(?:(?:[-+*]|\d++[.)])[ \t]++)*+(?P<marks>`{{3,}}|~{{3,}})(?P<rest>[^\n]*)$", re.MULTILINE
 )
+_MARKS: Final = re.compile(r"`{3,}|~{3,}")
 # A last line that is nothing yet: a bullet, a number, hashes, an underline, part of a fence, an empty box.
 _BARE_MARKER: Final = re.compile(
     rf"{_QUOTE}(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]++)*+"
@@ -26,6 +29,10 @@ _BLOCK_START: Final = re.compile(
     rf"^(?:[ \t]*+>|{_QUOTE}(?:[-+*][ \t]|\d{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|\|))", re.MULTILINE
 )
 _ENVIRONMENT: Final = re.compile(r"\\begin\{([a-zA-Z]+\*?)\}")
+# The tags of details, of which only the beginning is there.
+_HALF_FOLD: Final = re.compile(
+    r"(?:</?(?:d(?:e(?:t(?:a(?:i(?:ls?)?)?)?)?)?|s(?:u(?:m(?:m(?:a(?:ry?)?)?)?)?)?)?)$"
+)
 _HALF_COMMAND: Final = re.compile(r"\\[a-zA-Z]*$")
 _TOKEN: Final = re.compile(r"\\.?|`+|\$\$?|\*+|_+|~+|!?\[", re.DOTALL)
 _MATH: Final = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
@@ -37,10 +44,29 @@ def finish(source: str) -> str:
     if fence is not None:
         marks = fence.strip(" \t>")[0]
         line = source.rfind("\n") + 1
-        return source[:line] if source[line:].strip() and not source[line:].strip(f" \t>{marks}") else source
-    source = _without_bare_marker(source)
+        if source[line:].strip() and not source[line:].strip(f" \t>{marks}"):
+            source = source[:line]
+        return unfolded(f"{source}\n{_MARKS.findall(fence)[0]}") if open_folds(source) else source
+    if any(closed == len(source) for _, closed in _code_blocks(source)):
+        return unfolded(source)  # its last line closes a block of code
+    source = _without_bare_marker(_HALF_FOLD.sub("", source))
     start = _last_block(source)
-    return source[:start] + _closed(source[start:])
+    return unfolded(source[:start] + _closed(source[start:]))
+
+
+def unfolded(source: str) -> str:
+    """The source with details that are still being written closed."""
+    left_open = len(open_folds(source))
+    if not left_open:
+        return source
+    last = source[source.rfind("\n") + 1 :].lower()
+    summary = "</summary>" if "<summary>" in last and "</summary" not in last else ""
+    return source + summary + "\n\n</details>" * left_open
+
+
+def open_folds(source: str) -> list[int]:
+    """The lines of the details that are still being written."""
+    return folds(source)[1] if "<details" in source.lower() else []
 
 
 def open_fence(source: str) -> str | None:
@@ -55,6 +81,8 @@ def open_fence(source: str) -> str | None:
 def chunks(source: str) -> list[str]:
     """The source in pieces that can be read one by one: a paragraph, a whole list, a whole block of code."""
     code = [(opened.start(), closed or len(source)) for opened, closed in _code_blocks(source)]
+    if "<details" in source.lower():
+        code = _merged([*code, *_fold_stretches(source)])
     pieces = []
     start = passed = 0
     for border in _BLANK_LINES.finditer(source):
@@ -66,6 +94,27 @@ def chunks(source: str) -> list[str]:
             pieces.append(source[start : border.start()])
             start = border.end()
     return [*pieces, source[start:]]
+
+
+def _fold_stretches(source: str) -> Iterator[tuple[int, int]]:
+    """Where details begin and end; those that are still open reach to the end."""
+    lines = [0]
+    for line in source.split("\n"):
+        lines.append(lines[-1] + len(line) + 1)
+    closed, still_open = folds(source)
+    yield from ((lines[first], lines[last + 1] - 1) for first, last in closed.items())
+    yield from ((lines[first], len(source)) for first in still_open)
+
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches in their order, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _code_blocks(source: str) -> Iterator[tuple[re.Match[str], int]]:

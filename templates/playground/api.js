@@ -17,7 +17,13 @@ const post = (path, body) => request(path, { method: "POST", headers: { "content
 
 export const people = () => request("/people/");
 export const chats = (person) => request(`/people/${person}/chats`);
-export const sendText = (person, chat, text, replyTo) => post(`/people/${person}/send`, { chat, text, reply_to: replyTo });
+export const sendText = (person, chat, topic, text, replyTo, quote) => post(`/people/${person}/send`, { chat, topic, text, reply_to: replyTo, quote });
+export const newTopic = (person, chat) => post(`/people/${person}/topic`, { chat });
+export const abilities = (changed) => post("/control/abilities", changed);
+export const edit = (person, chat, messageId, text) => post(`/people/${person}/edit`, { chat, message_id: messageId, text });
+export const forward = (person, chat, topic, messageId) => post(`/people/${person}/forward`, { chat, topic, message_id: messageId });
+/** `content` is {kind: "contact" | "location" | "venue" | "poll" | "dice", …} with the fields of that kind. */
+export const share = (person, chat, topic, content) => post(`/people/${person}/share`, { chat, topic, ...content });
 export const press = (person, chat, messageId, data) => post(`/people/${person}/press`, { chat, message_id: messageId, data });
 export const stop = (person, chat, draftId) => post(`/people/${person}/stop`, { chat, draft_id: draftId });
 export const block = (person, chat, blocked) => post(`/people/${person}/block`, { chat, blocked });
@@ -27,11 +33,14 @@ export const wallet = (person, what, more = {}) => post(`/people/${person}/walle
 export const flood = (chat, seconds) => post("/control/flood", { chat, seconds, methods: null });
 export const failNext = (method) => post("/control/fail", { method, times: 1, status: 500, description: "Internal Server Error" });
 
-export function sendFile(person, chat, file, caption) {
+/** One file, or several that become an album; `more` are further fields: reply_to, kind, duration. */
+export function sendFiles(person, chat, topic, files, caption, more = {}) {
   const form = new FormData();
   form.append("chat", chat);
+  form.append("topic", topic ?? "");
   form.append("caption", caption);
-  form.append("file", file, file.name);
+  for (const [name, value] of Object.entries(more)) if (value !== undefined) form.append(name, value);
+  for (const file of files) form.append("file", file, file.name);
   return request(`/people/${person}/send`, { method: "POST", body: form });
 }
 

@@ -29,10 +29,12 @@ export class Chat {
     bindDates(byId("viewport"), byId("log"), () => !this.scroller.pinned);
   }
 
-  open(person, chat) {
+  /** `topic` is one of the chat's topics, or null: the General one, or a chat that has none. */
+  open(person, chat, topic = null) {
     this.leave?.();
     this.person = person;
     this.id = chat.id;
+    this.topic = topic;
     this.pressed = [];
     this.queue = Promise.resolve();
     this.timeline.open({ self: person.id, showSender: chat.type !== "private" });
@@ -54,7 +56,17 @@ export class Chat {
     this.hooks.onEmpty(this.loaded && empty);
   }
 
+  /** Does this stand in the topic that is open? */
+  isHere(item) {
+    return (item.is_topic_message || item.draft_id ? item.message_thread_id ?? null : null) === this.topic;
+  }
+
   take(event) {
+    const item = event.message ?? event.draft;
+    // An ephemeral message has no number but its own.
+    if (event.message?.ephemeral_message_id) event.message.message_id = event.message.ephemeral_message_id;
+    if (event.type !== "snapshot") this.hooks.onNews?.(event);
+    if (item && !this.isHere(item)) return undefined;
     switch (event.type) {
       case "snapshot": return this.snapshot(event);
       case "message": return this.message(event.message);
@@ -62,7 +74,7 @@ export class Chat {
       case "delete": return this.remove(event.message_id);
       case "draft": return this.drafts.update(event.draft);
       case "draft_end": return this.drafts.end(event.draft_id);
-      case "typing": return this.hooks.onTyping(event.action ?? "typing");
+      case "typing": return (event.message_thread_id ?? null) === this.topic && this.hooks.onTyping(event.action ?? "typing");
       case "answer": return this.answer(event);
       case "wallet": return this.hooks.onWallet(event.stars);
       case "paid": return this.paid(event.message_id);
@@ -71,7 +83,9 @@ export class Chat {
     }
   }
 
-  snapshot({ bot, messages, drafts, blocked, stars, paid = [] }) {
+  snapshot({ bot, messages: all, drafts, blocked, stars, paid = [] }) {
+    for (const message of all) message.message_id ||= message.ephemeral_message_id;
+    const messages = all.filter((message) => this.isHere(message));
     const log = byId("log");
     // While it is busy a screen reader does not read the whole history out.
     log.setAttribute("aria-busy", "true");
@@ -79,7 +93,7 @@ export class Chat {
     this.loaded = true;
     const current = new Set(messages.map((message) => message.message_id));
     for (const id of [...this.timeline.rows.keys()]) if (!current.has(id)) this.timeline.remove(id);
-    this.drafts.sync(drafts ?? []);
+    this.drafts.sync((drafts ?? []).filter((draft) => this.isHere(draft)));
     for (const message of messages) this.place(paid.includes(message.message_id) ? { ...message, paid: true } : message, { animate: false });
     this.layout();
     this.hooks.onBot(bot);
@@ -117,42 +131,81 @@ export class Chat {
     this.layout();
   }
 
+  /** `replied` is the message this one answers; its `quote`, if any, are the words of it. */
   send(text, replied = null) {
-    this.deliver(this.outbox.add({ text, replied }));
+    this.deliver([this.outbox.add({ text, replied })]);
   }
 
-  reply(messageId) {
+  reply(messageId, quote = "") {
     const message = this.timeline.messages.get(messageId);
-    if (message) this.hooks.onReply(message);
+    if (message) this.hooks.onReply(quote ? { ...message, quote } : message);
   }
 
-  sendFile(file, caption) {
-    const item = this.outbox.add({ text: caption, file });
-    if (file.type.startsWith("image/")) {
-      createImageBitmap(file).then(
-        (image) => this.outbox.measured(item, { width: image.width, height: image.height }),
-        () => undefined, // not a picture this browser can draw: it stays a file
-      );
-    }
-    this.deliver(item);
+  /** The newest message of one's own that can be changed. */
+  lastOwn() {
+    const own = [...this.timeline.messages.values()].filter((message) => this.canEdit(message));
+    return own.sort((one, other) => one.message_id - other.message_id).at(-1);
   }
 
-  deliver(item) {
+  canEdit(message) {
+    return message.from?.id === this.person.id && !message.forward_origin && (message.text !== undefined || message.caption !== undefined);
+  }
+
+  async change(messageId, text) {
+    await this.attempt(api.edit(this.person.id, this.id, messageId, text));
+  }
+
+  async forward(messageId) {
     this.scroller.toBottom();
-    const { person, id } = this;
-    // One after the other: two quick messages must arrive in the order they were written.
-    this.queue = this.queue.then(() => this.post(item, person, id));
+    await this.attempt(api.forward(this.person.id, this.id, this.topic, messageId));
   }
 
-  async post(item, person, chat) {
+  async share(content) {
+    this.scroller.toBottom();
+    await this.attempt(api.share(this.person.id, this.id, this.topic, content));
+  }
+
+  async attempt(call) {
     try {
-      const sent = item.file
-        ? await api.sendFile(person.id, chat, item.file, item.text)
-        : await api.sendText(person.id, chat, item.text, item.replied?.message_id);
-      this.outbox.confirm(item, sent?.message_id, this.timeline.has(sent?.message_id));
+      await call;
     } catch (error) {
-      // It may have got through all the same; then its message has already taken the item away.
-      this.outbox.setState(item, "failed");
+      toast(error.message.slice(0, 120) || "That could not be sent");
+    }
+  }
+
+  /** `more` says further things of one file: `kind` and `duration` of a recording. */
+  sendFiles(files, caption, replied = null, more = {}) {
+    const items = files.map((file, index) => this.outbox.add({ text: index === 0 ? caption : "", file, replied: index === 0 ? replied : null, more }));
+    for (const item of items) this.measure(item);
+    this.deliver(items);
+  }
+
+  measure(item) {
+    if (!item.file.type.startsWith("image/")) return;
+    createImageBitmap(item.file).then(
+      (image) => this.outbox.measured(item, { width: image.width, height: image.height }),
+      () => undefined, // not a picture this browser can draw: it stays a file
+    );
+  }
+
+  deliver(items) {
+    this.scroller.toBottom();
+    const { person, id, topic } = this;
+    // One after the other: two quick messages must arrive in the order they were written.
+    this.queue = this.queue.then(() => this.post(items, person, id, topic));
+  }
+
+  async post(items, person, chat, topic) {
+    const [{ file, text, replied, more }] = items;
+    try {
+      const sent = file
+        ? await api.sendFiles(person.id, chat, topic, items.map((item) => item.file), text, { ...more, reply_to: replied?.message_id })
+        : await api.sendText(person.id, chat, topic, text, replied?.message_id, replied?.quote);
+      const ids = sent?.message_ids ?? [];
+      items.forEach((item, index) => this.outbox.confirm(item, ids[index], this.timeline.has(ids[index])));
+    } catch (error) {
+      // They may have got through all the same; then their messages have already taken the items away.
+      for (const item of items) this.outbox.setState(item, "failed");
       console.warn("not sent:", error.message);
     }
   }
@@ -161,7 +214,7 @@ export class Chat {
     const item = this.outbox.items.get(key);
     if (!item || item.state !== "failed") return;
     this.outbox.setState(item, "pending");
-    this.deliver(item);
+    this.deliver([item]);
   }
 
   compose(text) {

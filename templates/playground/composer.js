@@ -4,19 +4,24 @@ import { byId, element, icon } from "./dom.js";
 import { Commands } from "./commands.js";
 import { fullName, peerColor, sizeLabel } from "./format.js";
 import { summary } from "./media.js";
+import { Recorder } from "./recorder.js";
 
 export class Composer {
-  /** `onText(text, replied)` and `onFile(file, caption)` send. */
-  constructor({ onText, onFile }) {
-    Object.assign(this, { onText, onFile });
+  /** `onText(text, replied)`, `onFiles(files, caption, replied, more)` and `onEdit(id, text)` send; `lastOwn()` may be edited. */
+  constructor({ onText, onFiles, onEdit, lastOwn }) {
+    Object.assign(this, { onText, onFiles, onEdit, lastOwn });
     this.field = byId("composer");
     this.form = byId("composer-form");
     this.tray = byId("attachment");
     this.files = [];
     this.replied = null;
+    this.edited = null;
     this.unsent = new Map();
     this.commands = new Commands({
       list: byId("commands"), button: byId("command-button"), field: this.field, onChoose: (text) => this.command(text),
+    });
+    this.recorder = new Recorder({
+      button: byId("record"), field: this.field, onVoice: (file, duration) => this.onFiles([file], "", null, { kind: "voice", duration }),
     });
     this.bind();
   }
@@ -66,6 +71,8 @@ export class Composer {
     this.person = person;
     this.files = [];
     this.replied = null;
+    this.edited = null;
+    this.recorder.cancel();
     this.drawTray();
     this.set(this.unsent.get(person) ?? "");
   }
@@ -100,7 +107,12 @@ export class Composer {
       event.preventDefault();
       this.submit();
     } else if (event.key === "Escape") {
-      this.reply(null);
+      this.leave();
+    } else if (event.key === "ArrowUp" && this.field.value === "" && !this.edited) {
+      const last = this.lastOwn();
+      if (!last) return;
+      event.preventDefault();
+      this.edit(last);
     }
   }
 
@@ -117,6 +129,22 @@ export class Composer {
     if (message) this.field.focus();
   }
 
+  /** Change a message: its words come back into the field. */
+  edit(message) {
+    this.edited = message;
+    this.replied = null;
+    this.drawTray();
+    this.insert(message.text ?? message.caption ?? "");
+  }
+
+  /** Give up what was begun: the change first, then the answer. */
+  leave() {
+    this.recorder.cancel();
+    if (this.edited) this.set("");
+    this.edited = null;
+    this.reply(null);
+  }
+
   attach(files) {
     this.files.push(...files);
     this.drawTray();
@@ -127,6 +155,7 @@ export class Composer {
   drawTray() {
     const rows = this.files.map((file) => this.trayFile(file));
     if (this.replied) rows.unshift(this.trayReply(this.replied));
+    if (this.edited) rows.unshift(this.trayEdit(this.edited));
     this.tray.hidden = rows.length === 0;
     this.tray.replaceChildren(...rows);
   }
@@ -134,8 +163,16 @@ export class Composer {
   trayReply(message) {
     return element("div", { class: `attached replied ${peerColor(message.from?.id)}`, "data-testid": "replied" }, icon("reply"),
       element("span", { class: "attached-name" },
-        element("span", { class: "reply-name", dir: "auto" }, fullName(message.from)), element("span", { class: "reply-text", dir: "auto" }, summary(message))),
+        element("span", { class: "reply-name", dir: "auto" }, fullName(message.from)),
+        element("span", { class: "reply-text", dir: "auto", "data-testid": "replied-words" }, message.quote || summary(message))),
       closeButton("Do not reply", () => this.reply(null)));
+  }
+
+  trayEdit(message) {
+    return element("div", { class: "attached replied", "data-testid": "edited" }, icon("edit"),
+      element("span", { class: "attached-name" },
+        element("span", { class: "reply-name" }, "Edit message"), element("span", { class: "reply-text", dir: "auto" }, summary(message))),
+      closeButton("Do not edit", () => this.leave()));
   }
 
   trayFile(file) {
@@ -156,14 +193,16 @@ export class Composer {
 
   submit() {
     const text = this.field.value.trim();
-    const { files, replied } = this;
+    const { files, replied, edited } = this;
     if (text === "" && files.length === 0) return;
     this.files = [];
     this.replied = null;
+    this.edited = null;
     this.drawTray();
     this.set("");
-    if (files.length === 0) this.onText(text, replied);
-    files.forEach((file, index) => this.onFile(file, index === 0 ? text : ""));
+    if (edited) this.onEdit(edited.message_id, text);
+    else if (files.length === 0) this.onText(text, replied);
+    else this.onFiles(files, text, replied);
     this.field.focus();
   }
 }

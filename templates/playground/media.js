@@ -42,6 +42,17 @@ function video(file) {
   return element("video", { class: "video", controls: true, preload: "metadata", src: fileUrl(file.file_id), width: file.width || PHOTO_WIDTH });
 }
 
+function sticker(of) {
+  if (of.is_animated || of.is_video) return element("span", { class: "lone-emoji" }, of.emoji || "🖼");
+  return element("img", { class: "sticker", src: fileUrl(of.file_id), alt: of.emoji || "Sticker", width: 160, height: 160, draggable: "false" });
+}
+
+function poll(of) {
+  return element("div", { class: "poll small-kind" },
+    element("strong", { dir: "auto" }, of.question),
+    element("ul", {}, of.options.map((option) => element("li", { dir: "auto" }, option.text))));
+}
+
 function invoice(bill) {
   return element("div", { class: "invoice" },
     element("strong", { class: "invoice-title", dir: "auto" }, bill.title),
@@ -58,10 +69,13 @@ export function mediaOf(message) {
   if (message.voice) return { node: sound(message.voice, "Voice message"), wide: false };
   if (message.audio) return { node: sound(message.audio, message.audio.title || message.audio.file_name || "Audio"), wide: false };
   if (message.invoice) return { node: invoice(message.invoice), wide: false };
-  if (message.location) return { node: element("span", {}, `📍 ${message.location.latitude}, ${message.location.longitude}`), wide: false };
-  if (message.contact) return { node: element("span", {}, `👤 ${message.contact.first_name} ${message.contact.phone_number}`), wide: false };
-  if (message.sticker) return { node: element("span", { class: "lone-emoji" }, message.sticker.emoji || "🖼"), wide: false };
-  if (message.dice) return { node: element("span", { class: "lone-emoji" }, message.dice.emoji), wide: false };
+  if (message.video_note) return { node: video({ ...message.video_note, width: 240 }), wide: true };
+  if (message.poll) return { node: poll(message.poll), wide: false };
+  if (message.venue) return { node: element("div", { class: "small-kind" }, `📍 ${message.venue.title}, ${message.venue.address}`), wide: false };
+  if (message.location) return { node: element("div", { class: "small-kind" }, `📍 ${message.location.latitude}, ${message.location.longitude}`), wide: false };
+  if (message.contact) return { node: element("div", { class: "small-kind" }, `👤 ${message.contact.first_name} ${message.contact.phone_number}`), wide: false };
+  if (message.sticker) return { node: sticker(message.sticker), wide: true };
+  if (message.dice) return { node: element("div", { class: "small-kind lone-emoji", title: String(message.dice.value) }, `${message.dice.emoji} ${message.dice.value}`), wide: false };
   return null;
 }
 
@@ -79,6 +93,10 @@ export function serviceText(message) {
   if (message.forum_topic_edited) return `Topic renamed: ${message.forum_topic_edited.name ?? ""}`;
   if (message.new_chat_members) return `${message.new_chat_members.map((user) => user.first_name).join(", ")} joined`;
   if (message.left_chat_member) return `${message.left_chat_member.first_name} left`;
+  if (message.forum_topic_closed) return "Topic closed";
+  if (message.forum_topic_reopened) return "Topic opened again";
+  if (message.migrate_to_chat_id) return "This group became a supergroup";
+  if (message.migrate_from_chat_id) return "This supergroup was a group before";
   if (message.new_chat_title) return `The chat is now called ${message.new_chat_title}`;
   return null;
 }
@@ -92,6 +110,11 @@ export function summary(message) {
   if (message.voice) return "Voice message";
   if (message.video || message.animation) return "Video";
   if (message.audio) return "Audio";
+  if (message.sticker) return `Sticker ${message.sticker.emoji ?? ""}`;
+  if (message.poll) return message.poll.question;
+  if (message.contact) return "Contact";
+  if (message.venue || message.location) return "Place";
+  if (message.dice) return message.dice.emoji;
   if (message.invoice) return `Invoice: ${message.invoice.title}`;
   if (message.rich_message) return "Rich message";
   return serviceText(message) ?? "Message";

@@ -3,7 +3,7 @@
 
 import { element, icon } from "./dom.js";
 import { renderText } from "./entities.js";
-import { endsRightToLeft, fullName, fullTime, isLoneEmoji, peerColor, timeLabel } from "./format.js";
+import { endsRightToLeft, fullName, fullTime, initials, isLoneEmoji, peerColor, timeLabel } from "./format.js";
 import { inlineKeyboard, payButton } from "./keyboard.js";
 import { mediaOf, serviceText, summary } from "./media.js";
 import { richMessage } from "./rich.js";
@@ -13,13 +13,14 @@ const STATES = { pending: ["clock", "Sending"], sent: ["checks", "Sent"], failed
 function meta(message, own, state) {
   const mark = own && STATES[state];
   return element("span", { class: "meta" },
-    message.edit_date ? element("span", { class: "edited" }, "edited") : null,
+    message.edit_date && !message.from?.is_bot ? element("span", { class: "edited" }, "edited") : null,
     element("time", { datetime: new Date(message.date * 1000).toISOString(), title: fullTime(message.date) }, timeLabel(message.date)),
     mark ? element("span", { class: `tick ${state}`, role: "img", "aria-label": mark[1] }, icon(mark[0])) : null);
 }
 
 function reply(message) {
-  const target = message.reply_to_message;
+  // In a topic every message answers, for Telegram, the notice that opened it; nobody sees it so.
+  const target = message.reply_to_message?.forum_topic_created ? null : message.reply_to_message;
   if (!target && !message.quote) return null;
   const words = message.quote?.text ?? (target ? summary(target) : "");
   return element("button", {
@@ -48,9 +49,11 @@ function bubble(message, own, { showSender, state }) {
   const below = text !== "" || message.rich_message;
   const lone = !media && !message.entities?.length && isLoneEmoji(text);
   const classes = ["bubble", media?.wide && "wide-media", media?.wide && !below && "only-media", lone && "lone", endsRightToLeft(text) && "rtl-end",
-    message.edit_date && "has-edited"];
+    message.edit_date && !message.from?.is_bot && "has-edited"];
   return element("div", { class: classes.filter(Boolean).join(" ") },
-    showSender ? element("div", { class: `sender ${peerColor(message.from?.id)}`, dir: "auto" }, fullName(message.from)) : null,
+    showSender ? element("div", { class: `sender ${peerColor(message.from?.id)}`, dir: "auto" }, fullName(message.sender_chat ?? message.from)) : null,
+    message.ephemeral_message_id ? element("div", { class: "whisper" }, "Only you can see this") : null,
+    message.guest_bot_caller_user ? element("div", { class: "whisper" }, `Guest, asked by ${fullName(message.guest_bot_caller_user)}`) : null,
     forwarded(message),
     reply(message),
     media?.node,
@@ -58,6 +61,12 @@ function bubble(message, own, { showSender, state }) {
     text !== "" ? textNode(text, message.entities ?? message.caption_entities) : null,
     !below && !media ? element("div", { class: "text unsupported" }, "This kind of message is not shown here.") : null,
     meta(message, own, state));
+}
+
+/** Beside the last message of somebody's group, as in Telegram; the others keep its place free. */
+function peerPicture(user) {
+  const picture = user?.is_bot ? icon("bird") : initials(user?.first_name ? user : { first_name: user?.title });
+  return element("span", { class: `avatar peer ${user?.is_bot ? "bot-avatar" : peerColor(user?.id)}`, "aria-hidden": "true" }, picture);
 }
 
 function serviceRow(message, words) {
@@ -78,7 +87,8 @@ export function messageRow(message, self, { showSender = false, state = "sent" }
     "data-sender": message.from?.id,
     "data-date": message.date,
     "aria-label": `${own ? "You" : fullName(message.from)}, ${timeLabel(message.date)}`,
-  }, element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), payButton(message), inlineKeyboard(message.reply_markup)),
+  }, showSender && !own ? peerPicture(message.sender_chat ?? message.from) : null,
+  element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), payButton(message), inlineKeyboard(message.reply_markup)),
   element("button", { type: "button", class: "round answer", "data-action": "reply", "data-testid": "reply", "aria-label": "Reply" }, icon("reply")));
   return row;
 }

@@ -3,6 +3,9 @@
 import { morph } from "./dom.js";
 import { pendingRow } from "./message.js";
 
+// What a file may have become on its way.
+const FILES = ["photo", "document", "audio", "video", "voice", "animation", "sticker"];
+
 let lastKey = 0;
 
 export class Outbox {
@@ -19,11 +22,11 @@ export class Outbox {
   }
 
   /** `replied` is the message this one answers. */
-  add({ text = "", file = null, replied = null }) {
+  add({ text = "", file = null, replied = null, more = {} }) {
     lastKey += 1;
     const key = String(lastKey);
     const preview = file ? URL.createObjectURL(file) : null;
-    const item = { key, text, file, replied, preview, rest: text, state: "pending", date: Math.floor(Date.now() / 1000) };
+    const item = { key, text, file, replied, more, preview, rest: text, state: "pending", date: Math.floor(Date.now() / 1000) };
     item.row = pendingRow(this.message(item), this.self, item.state);
     item.row.classList.add("enter");
     this.items.set(key, item);
@@ -33,9 +36,11 @@ export class Outbox {
   }
 
   message(item) {
-    const base = { key: item.key, date: item.date, from: { id: this.self, first_name: "You" }, reply_to_message: item.replied ?? undefined };
+    const base = { key: item.key, date: item.date, from: { id: this.self, first_name: "You" }, reply_to_message: item.replied ?? undefined,
+      quote: item.replied?.quote ? { text: item.replied.quote } : undefined };
     if (!item.file) return { ...base, text: item.rest };
     const file = { file_id: item.preview, file_name: item.file.name, file_size: item.file.size };
+    if (item.more.kind === "voice") return { ...base, voice: { ...file, duration: item.more.duration } };
     if (item.size) return { ...base, caption: item.text, photo: [{ ...file, ...item.size }] };
     return { ...base, caption: item.text, document: file };
   }
@@ -98,6 +103,6 @@ export class Outbox {
 
 function matches(item, message) {
   if (item.messageId === message.message_id) return true;
-  if (item.file) return Boolean(message.photo || message.document || message.audio || message.video) && (message.caption ?? "") === item.text.trim();
+  if (item.file) return FILES.some((kind) => message[kind]) && (message.caption ?? "") === item.text.trim();
   return Boolean(message.text) && item.rest.trimStart().startsWith(message.text);
 }

@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 import { codeBlock, command, link, quote, spoiler } from "./entities.js";
 import { highlight } from "./highlight.js";
 import { buttonNode } from "./keyboard.js";
+import { formula } from "./math.js";
 import { mediaOf } from "./media.js";
 
 // Telegram's own limit of nesting; what is deeper is not drawn instead of overflowing the stack.
@@ -30,7 +31,7 @@ function styled(node, depth) {
     case "email_address": return link(`mailto:${node.email_address ?? ""}`, inner);
     case "phone_number": return link(`tel:${node.phone_number ?? ""}`, inner);
     case "bot_command": return command(node.bot_command ?? "", inner);
-    case "mathematical_expression": return element("span", { class: "math", dir: "ltr" }, node.expression ?? "");
+    case "mathematical_expression": return element("span", { class: "math", dir: "ltr", title: node.expression }, formula(node.expression ?? "", false));
     case "custom_emoji": return element("span", { class: "custom-emoji" }, node.alternative_text ?? "");
     case "button": return element("span", { class: "inline-key" }, buttonNode({ ...node.button, text: plain(node.button?.text) }));
     case "mention": case "text_mention": case "hashtag": case "cashtag": return element("span", { class: "link" }, inner);
@@ -88,7 +89,7 @@ const BLOCKS = {
   pre: (block, depth) => codeBlock(block.language, highlight(plain(block.text), block.language)),
   footer: (block, depth) => element("p", { class: "rich-footer", dir: "auto" }, richText(block.text, depth)),
   divider: () => element("hr", { class: "rich-divider" }),
-  mathematical_expression: (block) => element("div", { class: "math-block", dir: "ltr", tabindex: "0" }, block.expression ?? ""),
+  mathematical_expression: (block) => element("div", { class: "math-block", dir: "ltr", tabindex: "0", title: block.expression }, formula(block.expression ?? "", true)),
   list: (block, depth) => element("ul", { class: "rich-list" }, (block.items ?? []).map((item) => listItem(item, depth))),
   blockquote: (block, depth) => quote(false, blocksOf(block.blocks, depth), credit(block, depth) ?? ""),
   expandable_blockquote: (block, depth) => quote(true, richText(block.text, depth), credit(block, depth) ?? ""),

@@ -104,6 +104,7 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
             call,
             parts.ToolResult(text, text, words, True, (file,)),
             parts.Opaque({"vendor": {"note": words}}),
+            parts.Summary(words, "0.01"),
         ),
     )
     kept = UserFile.objects.create(

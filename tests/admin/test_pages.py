@@ -40,6 +40,15 @@ def queries_of(client: Client, address: str) -> int:
     return min(counts)
 
 
+def test_a_step_shows_how_much_of_its_prompt_came_from_the_cache(root: Staff) -> None:
+    rows, desk = make_everything(3, "plain"), at_desk(root)
+    rows["message"].usage = {"input": 50, "cache_read": 4_500, "cache_write_5m": 450, "output": 9}
+    rows["message"].save()
+    for name in ("turn", "thread", "message"):
+        assert "90%" in read(desk, address_of(rows[name])), name
+    assert "5,000" in read(desk, address_of(rows["turn"]))
+
+
 def test_every_model_has_pages() -> None:
     assert {model.__name__ for model in MODELS} == ALL
 

@@ -1,6 +1,7 @@
 """Who may do what: Support, Finance, nobody, and what not even a superuser may."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.admin_pages import address_of, list_address
 from accounts.models import Staff, User
-from billing.models import BalanceOperation, Hold, Payment, Price, StarRate, Voucher
+from billing.models import RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate, Voucher
 from tests.admin.conftest import at_desk, make_everything
 
 READ_ONLY = [model for model in admin.site._registry if model not in {Staff, Group, Price, StarRate, Voucher}]
@@ -128,6 +130,17 @@ def test_a_price_that_exists_changes_only_in_whether_it_is_offered(felix: Staff)
     changed = Price.objects.get(pk=price.pk)
     assert (changed.enabled, changed.display_order) == (False, 7)
     assert (changed.per_unit, changed.item) == (price.per_unit, price.item)
+
+
+def test_a_model_that_is_switched_off_stays_off_when_its_announced_price_begins(felix: Staff) -> None:
+    now: Price = make_everything(3, "text")["price"]
+    rates = {field: getattr(now, field) for field in (*RATE_FIELDS, "per_unit")}
+    later = timezone.now() + timedelta(days=10)
+    announced = Price.objects.create(item=now.item, effective_from=later, source="the vendor", **rates)
+    data = {"enabled": "", "display_order": "7", "_save": "1"}
+    assert status(at_desk(felix), address_of(now), data) == 302
+    announced.refresh_from_db()
+    assert (announced.enabled, announced.display_order) == (False, 7)
 
 
 def test_a_star_rate_that_exists_never_changes(root: Staff) -> None:

@@ -120,7 +120,7 @@ def _own_handlers(scope: ast.AST) -> Iterator[ast.ExceptHandler]:
 
 # What costs a connection, a thread or a process when it is made.
 CLIENTS = re.compile(
-    r"(^|\.)(from_url|ConnectionPool|AsyncAnthropic|Anthropic|AsyncOpenAI|OpenAI|AsyncClient|ThreadPoolExecutor)$"
+    r"(^|\.)(from_url|ConnectionPool|AsyncAnthropic|Anthropic|AsyncOpenAI|OpenAI|AsyncClient|genai\.Client|ThreadPoolExecutor)$"
 )
 
 

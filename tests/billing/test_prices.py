@@ -1,27 +1,36 @@
 """Prices: what a model costs, where it comes from, and what is refused."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.db.models.functions import Now
 from django.utils import timezone
-from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+from genai_prices.types import (
+    ClauseEquals,
+    ConditionalPrice,
+    ModelInfo,
+    ModelPrice,
+    Provider,
+    StartDateConstraint,
+    TieredPrices,
+)
 from genai_prices.types import Tier as ListedTier
 
 from billing import prices
 from billing.errors import PriceUnknown
 from billing.models import RATE_FIELDS, Price, StarRate
-from billing.price_sync import MODELS, rates_of, sync_prices
+from billing.price_sync import MODELS, published, rates_of, sync_prices
 from billing.prices import offered, rates_for, unit_price
 from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, price
 
 pytestmark = pytest.mark.django_db
 
 # Dollars per million tokens, from the vendor's price page:
-# input, output, 5 minutes' cache write, 1 hour's, cache read.
+# input, output, 5 minutes' cache write, 1 hour's, cache read. OpenAI's cache has one kind of write, of 30 minutes.
 PUBLISHED = {
     ("claude-fable-5-2", 1): ("8", "40", "10", "16", "0.20"),
     ("claude-opus-5-5", 1): ("4", "20", "5", "8", "0.20"),
@@ -29,6 +38,12 @@ PUBLISHED = {
     ("claude-haiku-5-5", 1): ("0.10", "0.50", "0.125", "0.20", "0.01"),
     ("claude-haiku-5-5", 100_000): ("0.10", "0.50", "0.125", "0.20", "0.01"),
     ("claude-haiku-5-5", 100_001): ("0.50", "2.50", "0.625", "1", "0.05"),
+    ("gpt-6-astra", 272_000): ("10", "50", "12.5", "12.5", "1"),
+    ("gpt-6-astra", 272_001): ("20", "75", "25", "25", "2"),
+    ("gpt-6.1-sol", 1): ("2", "10", "2.5", "2.5", "0.10"),
+    ("gpt-6.1-terra", 1): ("1", "5", "1.25", "1.25", "0.05"),
+    ("gpt-6-luna", 1): ("0.1", "0.5", "0.125", "0.125", "0.01"),
+    ("gpt-6-luna", 272_001): ("0.2", "0.75", "0.25", "0.25", "0.02"),
     ("demo", 1): ("1", "5", "1.25", "2", "0.10"),
 }
 
@@ -63,9 +78,63 @@ def test_the_seeded_prices_are_the_published_ones(model_id: str, prompt: int):
 
 
 @pytest.mark.parametrize("model_id", MODELS)
-def test_a_web_search_costs_one_cent(model_id: str):
+def test_a_web_search_costs_what_its_vendor_takes(model_id: str):
     sync_prices()
-    assert rates_for(model_id).web_search == Decimal("0.01")
+    cents = {"claude": "1", "gpt": "1", "gemini": "1.4"}[model_id.partition("-")[0]]
+    assert rates_for(model_id).web_search * 100 == Decimal(cents)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "day", "rates"),
+    [
+        ("gemini-4-argon", date(2026, 11, 30), ("2", "10", "0.1")),
+        ("gemini-4-argon", date(2026, 12, 1), ("4", "20", "0.2")),
+        ("gemini-3.8-flash", date(2026, 12, 31), ("0.75", "3.75", "0.075")),
+        ("gemini-3.8-flash", date(2027, 1, 1), ("1.5", "7.5", "0.15")),
+        ("gemini-3.5-flash-lite", date(2026, 11, 25), ("0.3", "2.5", "0.03")),
+    ],
+)
+def test_gemini_costs_what_google_publishes_and_its_cache_is_written_as_input(
+    model_id: str, day: date, rates: tuple[str, str, str]
+):
+    listed = published(model_id, datetime.combine(day, time(12), UTC))
+    [tier] = rates_of(listed).tiers
+    assert (tier.input, tier.output, tier.cache_read) == tuple(Decimal(rate) for rate in rates)
+    assert tier.cache_write_5m == tier.cache_write_1h == tier.input
+
+
+@pytest.fixture
+def introductory():
+    """A package whose one model costs $1 until the day that is given, and $2 from then on."""
+    day = timezone.now().date() + timedelta(days=10)
+    early, late = (
+        ModelPrice(input_mtok=Decimal(rate), output_mtok=Decimal(9), cache_read_mtok=Decimal("0.1"))
+        for rate in (1, 2)
+    )
+    prices = [
+        ConditionalPrice(prices=early),
+        ConditionalPrice(constraint=StartDateConstraint(day), prices=late),
+    ]
+    models = [ModelInfo("gemini-new", match=ClauseEquals("gemini-new"), prices=prices)]
+    set_custom_snapshot(
+        DataSnapshot([Provider("google", "Google", "", models=models)], from_auto_update=False)
+    )
+    yield datetime.combine(day, time.min, UTC)
+    set_custom_snapshot(None)
+
+
+def test_an_announced_price_is_charged_from_its_day_on(introductory: datetime):
+    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo", "transcription-second"]
+    assert sync_prices(["gemini-new"]) == []
+    assert rates_for("gemini-new").tiers[0].input == 1
+    assert rates_for("gemini-new", introductory - timedelta(seconds=1)).tiers[0].input == 1
+    assert rates_for("gemini-new", introductory).tiers[0].input == 2
+
+
+def test_what_staff_said_of_that_day_stays(introductory: datetime):
+    add("gemini-new", effective_from=introductory, input=Decimal(7))
+    sync_prices(["gemini-new"])
+    assert rates_for("gemini-new", introductory).tiers[0].input == 7
 
 
 def test_syncing_again_adds_nothing(capsys):
@@ -137,6 +206,13 @@ def test_a_price_that_has_not_begun_is_none():
         rates_for("m")
 
 
+def test_a_model_at_the_least_price_there_is_costs_a_billionth_a_call():
+    add("qwen3:32b", **dict.fromkeys(RATE_FIELDS, Decimal("0.000000001")))
+    rates = rates_for("qwen3:32b")
+    assert price(Usage(input=30_000, output=8_000), rates) == Decimal("0.000000001")
+    assert output_within(Decimal("0.50"), Usage(input=30_000), rates) > 8_000
+
+
 def test_a_unit_and_a_model_are_not_taken_for_each_other():
     add("image:x", per_unit=Decimal("0.04"))
     add("m")
@@ -189,7 +265,11 @@ def test_a_tier_of_one_rate_leaves_the_others_as_they_are():
 
 
 def test_a_model_the_package_does_not_have_is_refused_and_the_others_are_priced(caplog):
-    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == ["claude-opus-5-5", "demo"]
+    assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == [
+        "claude-opus-5-5",
+        "demo",
+        "transcription-second",
+    ]
     assert "price_refused" in caplog.text
 
 

@@ -15,6 +15,8 @@ BOT_TOKEN = "7700112233:AAcanary-token_0123456789abcdefghij"
 CANARIES = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
     "ANTHROPIC_API_KEY": 'canary "anthropic"\\key é',
+    "OPENAI_API_KEY": "canary-key-of-a-server-of-ones-own",
+    "GEMINI_API_KEY": "canary-gemini-key",
     "SECRET_KEY": "canary-django-key-that-is-long-enough",
     "DATABASE_URL": "postgres://starling:canary%2Fpg@127.0.0.1:1/starling",
     "REDIS_URL": "redis://:canary-redis@127.0.0.1:1/0",
@@ -27,7 +29,8 @@ set_up()
 import structlog
 from django.conf import settings
 secrets = [
-    settings.TELEGRAM_BOT_TOKEN, settings.ANTHROPIC_API_KEY, settings.SECRET_KEY,
+    settings.TELEGRAM_BOT_TOKEN, settings.ANTHROPIC_API_KEY, settings.OPENAI_API_KEY,
+    settings.GEMINI_API_KEY, settings.SECRET_KEY,
     settings.DATABASE_URL, settings.REDIS_URL,
     "sk-ant-api03-canary_canary_canary", "sk-proj-canarycanarycanary", "AIza" + "canary" * 6,
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.env import Environment
+from config.env import Environment, ServedModel
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "123456789:" + "a" * 35
@@ -52,10 +52,20 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("REDIS_URL", "localhost:6379", "must be a URL that begins with redis"),
         ("TELEGRAM_API_URL", "api.telegram.org", "must be a URL that begins with https"),
         ("ANTHROPIC_BASE_URL", "ftp://example.org", "must be a URL that begins with https"),
+        ("GEMINI_BASE_URL", "generativelanguage.googleapis.com", "must be a URL that begins with https"),
         ("TELEGRAM_BOT_TOKEN", "123:short", "does not look like a bot token"),
         ("LOG_FORMAT", "xml", "must be one of console, json"),
         ("LOG_LEVEL", "LOUD", "must be one of DEBUG, INFO"),
         ("DEFAULT_MODEL", "claude-opus-5-5", "needs ANTHROPIC_API_KEY"),
+        ("DEFAULT_MODEL", "gpt-6.1-sol", "needs OPENAI_API_KEY"),
+        ("OPENAI_BASE_URL", "ollama:11434", "must be a URL that begins with https"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1", "name its models in OPENAI_MODELS"),
+        ("OPENAI_MODELS", "qwen3:32b", "set OPENAI_BASE_URL"),
+        ("OPENAI_MODELS", "qwen3:32b@4095", "a window of at least 4096 tokens, not 'qwen3:32b@4095'"),
+        ("OPENAI_MODELS", "qwen3:32b@many", "not 'qwen3:32b@many'"),
+        ("OPENAI_MODELS", "qwen3:32b+video", "not 'qwen3:32b+video'"),
+        ("OPENAI_MODELS", "qwen3, qwen3@8192", "names qwen3 twice"),
+        ("DEFAULT_MODEL", "gemini-4-argon", "needs GEMINI_API_KEY"),
         ("SECRET_KEY_FILE", "/nowhere/at/all", "names a file that cannot be read"),
     ],
 )
@@ -104,9 +114,35 @@ def test_another_bot_api_server_may_be_named(read: Any) -> None:
     assert values["TELEGRAM_API_URL"] == "http://127.0.0.1:8082"
 
 
-def test_claude_answers_when_there_is_a_key_and_the_demo_model_when_not(read: Any) -> None:
+def test_the_first_vendor_with_a_key_answers_and_the_demo_model_when_there_is_none(read: Any) -> None:
     assert read()["DEFAULT_MODEL"] == "demo"
+    assert read(GEMINI_API_KEY="a-key")["DEFAULT_MODEL"] == "gemini-3.8-flash"
     assert read(ANTHROPIC_API_KEY="a-key")["DEFAULT_MODEL"] == "claude-sonnet-5-5"
+
+
+def test_openai_answers_when_its_key_is_the_only_one(read: Any) -> None:
+    assert read(OPENAI_API_KEY="a-key")["DEFAULT_MODEL"] == "gpt-6.1-sol"
+    assert read(ANTHROPIC_API_KEY="a-key")["DEFAULT_MODEL"] == "claude-sonnet-5-5"
+
+
+def test_a_server_of_ones_own_offers_the_models_it_is_said_to_have(read: Any) -> None:
+    values = read(
+        OPENAI_BASE_URL="http://127.0.0.1:11434/v1/",
+        OPENAI_MODELS="qwen3:32b@40960, google/gemma-3:free+images+notools,llama4@131072+images",
+    )
+    assert values["OPENAI_COMPATIBLE"] is True
+    assert values["OPENAI_BASE_URL"] == "http://127.0.0.1:11434/v1"
+    assert values["OPENAI_MODELS"] == (
+        ServedModel("qwen3:32b", 40_960, images=False, tools=True),
+        ServedModel("google/gemma-3:free", 32_768, images=True, tools=False),
+        ServedModel("llama4", 131_072, images=True, tools=True),
+    )
+    # Its key buys nothing at OpenAI, and its models have no price yet.
+    assert read(OPENAI_API_KEY="a-key")["DEFAULT_MODEL"] == "demo"
+
+
+def test_a_region_of_openais_is_openai(read: Any) -> None:
+    assert read(OPENAI_BASE_URL="https://eu.api.openai.com/v1")["OPENAI_COMPATIBLE"] is False
 
 
 def test_an_empty_value_counts_as_unset(read: Any) -> None:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.anthropic_media import tokens_of_media
 from tests.fakes.anthropic_rules import WINDOW, Refused, content_of
 
 Block = dict[str, Any]
@@ -118,7 +119,8 @@ def _check_signature(block: Block, prefixes: list[str], model: str, place: str) 
 
 def _behind(place: Boundary, role: str, block: Block) -> Boundary:
     bare = json.dumps([role, {name: value for name, value in block.items() if name != "cache_control"}])
-    return Boundary(_digest(place.digest, bare), place.tokens + tokens_of(bare))
+    looks = tokens_of_media(block)
+    return Boundary(_digest(place.digest, bare), place.tokens + (tokens_of(bare) if looks is None else looks))
 
 
 def _digest(before: str, text: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from anthropic import types
 from anthropic.types.message_create_params import MessageCreateParamsBase
 
+from tests.fakes.anthropic_media import Refused, check_count, check_document, check_image
+
 Block = dict[str, Any]
 
 WINDOW = 1_000_000  # tokens, every 5.x model
@@ -60,16 +62,6 @@ CITATIONS = {
 }
 
 
-class Refused(Exception):
-    """The API says no, in its own words."""
-
-    def __init__(self, message: str, *, status: int = 400, type: str = "invalid_request_error") -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.type = type
-
-
 def check(body: Any, *, counting: bool = False) -> None:
     """Raise Refused for the first thing that is wrong with a request's body."""
     if not isinstance(body, dict):
@@ -91,6 +83,9 @@ def check(body: Any, *, counting: bool = False) -> None:
     )
     if marks > BREAKPOINTS_MAX:
         raise Refused(f"A maximum of 4 blocks with cache_control may be provided. Found {marks}.")
+
+
+__all__ = ["Refused", "check", "content_of"]
 
 
 def content_of(message: Block) -> list[Block]:
@@ -233,6 +228,7 @@ def _check_messages(messages: Any) -> None:
         raise Refused("messages: Too many messages")
     for number, message in enumerate(messages):
         _check_message(message, f"messages.{number}")
+    check_count(messages)
     _check_order(messages)
     _check_calls(messages)
 
@@ -286,7 +282,13 @@ def _check_result(block: Block, place: str) -> None:
                 raise Refused("messages: text content blocks must be non-empty")
 
 
-_CHECKS = {"text": _check_text, "tool_use": _check_call, "tool_result": _check_result}
+_CHECKS = {
+    "text": _check_text,
+    "tool_use": _check_call,
+    "tool_result": _check_result,
+    "image": check_image,
+    "document": check_document,
+}
 
 
 def _check_order(messages: list[Block]) -> None:

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Words
 from tests.flows import books
+from tests.flows.shown import words
+from tests.flows.wishes import prefer
 
 CHAPTER = Path(__file__).parent.parent / "data" / "chapter.txt"
 
@@ -25,14 +29,18 @@ async def test_a_pasted_chapter_is_one_turn(starling: Roles, claude: AnthropicSt
     assert len(await books.turns()) == 1
 
 
-async def test_a_very_long_answer_arrives_complete(starling: Roles, claude: AnthropicStandIn, anna: Person):
+@pytest.mark.parametrize(("rendering", "parts_min"), [("classic", 8), ("auto", 2)])
+async def test_a_very_long_answer_arrives_complete(
+    starling: Roles, claude: AnthropicStandIn, anna: Person, rendering: str, parts_min: int
+):
+    await prefer(anna, rendering=rendering)
     answer = long_answer()
     assert len(answer) > 30_000
     claude.say(Words(answer, piece=200))
     await anna.send("Tell me everything")
-    await anna.wait_for(lambda message: "THE END" in message["text"], seconds=30)
-    parts = [reply["text"] for reply in anna.replies]
-    assert len(parts) > 7
+    await anna.wait_for(lambda message: "THE END" in words(message), seconds=30)
+    parts = [words(reply) for reply in anna.replies]
+    assert len(parts) >= parts_min
     told = "".join("".join(parts).split())
     for paragraph in WORDS:
         assert told.count("".join(paragraph.split())) == ROUNDS

@@ -11,13 +11,17 @@ from aiogram.types import (
     BotCommand,
     BotCommandScopeChat,
     BufferedInputFile,
+    EphemeralMessageParameters,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InlineQueryResultArticle,
     InputMediaPhoto,
     InputRichMessage,
+    InputTextMessageContent,
     LabeledPrice,
     LinkPreviewOptions,
     MenuButtonDefault,
+    Message,
     MessageEntity,
     ReplyParameters,
     Update,
@@ -32,6 +36,7 @@ from tests.playground.pictures import OGG, gif, png
 
 FIVE = [LabeledPrice(label="Stars", amount=5)]
 
+GROUP, GUESTS = -1001, -1002
 Try = Callable[[Bot, Person, int, int], Awaitable[Any]]
 
 
@@ -60,9 +65,11 @@ async def bought(bot: Bot, anna: Person) -> str:
 async def check_out(bot: Bot, anna: Person, _: int, __: int) -> Any:
     bill = await bot.send_invoice(ANNA, "Stars", "Five", "order", "XTR", FIVE, provider_token="")
     paying = asyncio.create_task(anna.pay(bill.message_id))
-    (update,) = await bot.get_updates(timeout=5)
-    assert update.pre_checkout_query
-    answered = await update.pre_checkout_query.answer(ok=True).as_(bot)
+    asked: list[Update] = []
+    while not asked:
+        asked = [update for update in await bot.get_updates(timeout=1) if update.pre_checkout_query]
+    assert asked[0].pre_checkout_query
+    answered = await asked[0].pre_checkout_query.answer(ok=True).as_(bot)
     assert (await paying)["ok"]
     return answered
 
@@ -85,8 +92,42 @@ async def end_subscription(bot: Bot, anna: Person, _: int, __: int) -> Any:
     return await bot.edit_user_star_subscription(ANNA, anna.complete(anna.invoice(url)).id, is_canceled=True)
 
 
+async def rename(bot: Bot, *_: Any) -> Any:
+    topic = await bot.create_forum_topic(GROUP, "News")
+    return await bot.edit_forum_topic(GROUP, topic.message_thread_id, name="Old news")
+
+
+async def be_a_guest(bot: Bot, *_: Any) -> Any:
+    (update,) = [update for update in await bot.get_updates() if update.guest_message]
+    assert update.guest_message is not None
+    words = InputTextMessageContent(message_text="Thinking…")
+    article = InlineQueryResultArticle(id="1", title="Answer", input_message_content=words)
+    return await update.guest_message.answer_guest_query(article)
+
+
+async def whisper(bot: Bot) -> Message:
+    who = EphemeralMessageParameters(receiver_user_id=ANNA)
+    return await bot.send_message(GROUP, "psst", ephemeral_message_parameters=who)
+
+
+async def rewhisper(bot: Bot, *_: Any) -> Any:
+    sent = await whisper(bot)
+    return await bot.edit_ephemeral_message_text(GROUP, ANNA, sent.ephemeral_message_id, text="hush")
+
+
+async def unwhisper(bot: Bot, *_: Any) -> Any:
+    return await bot.delete_ephemeral_message(GROUP, ANNA, (await whisper(bot)).ephemeral_message_id)
+
+
 # Each gets the bot, Anna, the id of a text of the bot's and the id of a photo of the bot's.
 TRIES: Final[dict[str, Try]] = {
+    "getChatMember": lambda bot, *_: bot.get_chat_member(ANNA, ANNA),
+    "getChatAdministrators": lambda bot, *_: bot.get_chat_administrators(GROUP),
+    "createForumTopic": lambda bot, *_: bot.create_forum_topic(GROUP, "News"),
+    "editForumTopic": rename,
+    "answerGuestQuery": be_a_guest,
+    "editEphemeralMessageText": rewhisper,
+    "deleteEphemeralMessage": unwhisper,
     "getMe": lambda bot, *_: bot.get_me(),
     "getUpdates": lambda bot, *_: bot.get_updates(),
     "setWebhook": lambda bot, *_: bot.set_webhook("https://127.0.0.1:9/", certificate=file(b"x", "c.pem")),
@@ -159,6 +200,8 @@ def test_every_method_there_is_has_a_try():
 
 @pytest.mark.parametrize("name", TRIES)
 async def test_aiogram_takes_the_answer_of(name: str, telegram: Playground, bot: Bot, anna: Person):
+    telegram.group(GROUP, "Forum", anna, is_forum=True, bot="administrator")
+    await telegram.group(GUESTS, "Strangers", anna, bot="never").member(ANNA).send("@starling_bot hello")
     text = await bot.send_message(ANNA, "text", reply_markup=buttons())
     photo = await bot.send_photo(ANNA, file(png(9, 9), "a.png"), caption="old")
     result = await TRIES[name](bot, anna, text.message_id, photo.message_id)

@@ -57,7 +57,9 @@ async def test_there_are_several_people_to_speak_as(http: aiohttp.ClientSession)
         (1004, "Dalia", "ar"),
     ]
     async with http.get("/people/1002/chats") as response:
-        assert await response.json() == [{"id": 1002, "type": "private", "title": "Starling", "unread": 0}]
+        assert await response.json() == [
+            {"id": 1002, "type": "private", "title": "Starling", "unread": 0, "last": None}
+        ]
 
 
 async def test_a_page_begins_with_all_there_is(bot: Bot, http: aiohttp.ClientSession, anna: Person):

@@ -101,6 +101,19 @@ async def test_markdown_is_shown_as_its_source(ask: Ask, anna: Person):
             "BUTTON_DATA_INVALID",
         ),
         ([paragraph("x")], [], "message text is empty"),
+        ([{"type": "divider"}], [paragraph(" \n")], "message text is empty"),
+        (
+            [{"type": "list", "items": [{"blocks": [paragraph("x")]}]}],
+            [paragraph("x"), {"type": "list", "items": [{"blocks": []}]}],
+            "rich message block is empty",
+        ),
+        ([paragraph("x")], [paragraph("x"), {"type": "list", "items": []}], "rich message block is empty"),
+        ([paragraph("x")], [paragraph("x"), {"type": "table", "cells": []}], "rich message block is empty"),
+        (
+            [paragraph("x")],
+            [paragraph("x"), {"type": "details", "summary": "s", "blocks": []}],
+            "rich message block is empty",
+        ),
         (
             [paragraph("x")],
             [{"type": "thinking", "text": "…"}],
@@ -147,7 +160,7 @@ async def test_a_rich_draft_is_shown_and_uploads_nothing(ask: Ask, anna: Person)
     assert answer == {"ok": True, "result": True}
     assert anna.draft is not None
     assert anna.draft["rich_message"]["blocks"] == thinking
-    assert anna.draft["text"] == "Thinking…\n\nThe sky"
+    assert anna.draft["text"] == "Thinking…\nThe sky"
     photo = {"type": "photo", "photo": {"type": "photo", "media": "attach://x"}}
     answer = await ask("sendRichMessageDraft", chat_id=ANNA, draft_id=5, rich_message={"blocks": [photo]})
     assert answer["description"] == "Bad Request: new files can't be uploaded in a draft"

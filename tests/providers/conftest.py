@@ -1,7 +1,8 @@
-"""Every provider's stand-in for the contract suite, and Anthropic's alone for what only Claude does."""
+"""Every provider's stand-in for the contract suite, and each vendor's alone for what only it does."""
 
 import importlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from conversations.contracts import Model
 from conversations.providers import models, modules
 from tests.fakes.anthropic import AnthropicStandIn
+from tests.fakes.openai import OpenAIStandIn
+from tests.providers import harness_claude, harness_openai
 from tests.providers.harness import Harness
-from tests.providers.harness_claude import pointed_at
 
-NAMES = [module.__name__.rpartition(".")[2] for module in modules()]
+HERE = Path(__file__).parent
+PROVIDERS = {module.__name__.rpartition(".")[2] for module in modules()}
+# And the second wires: a provider may have a harness for each.
+NAMES = sorted(PROVIDERS | {path.stem.removeprefix("harness_") for path in HERE.glob("harness_*.py")})
 
 
 def harness_of(name: str) -> type[Harness]:
@@ -38,8 +43,20 @@ async def harness(request: pytest.FixtureRequest, settings: Any) -> AsyncIterato
 @pytest.fixture
 async def anthropic(settings: Any) -> AsyncIterator[AnthropicStandIn]:
     """Anthropic's stand-in, with the provider pointed at it."""
-    async with AnthropicStandIn.started() as stand_in, pointed_at(stand_in.url, settings):
+    async with AnthropicStandIn.started() as stand_in, harness_claude.pointed_at(stand_in.url, settings):
         yield stand_in
+
+
+@pytest.fixture
+async def openai(settings: Any) -> AsyncIterator[OpenAIStandIn]:
+    """OpenAI's stand-in, with the provider pointed at it."""
+    async with OpenAIStandIn.started() as stand_in, harness_openai.pointed_at(stand_in.url, settings):
+        yield stand_in
+
+
+@pytest.fixture
+def sol() -> Model:
+    return models()["gpt-6.1-sol"]
 
 
 @pytest.fixture

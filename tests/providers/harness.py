@@ -1,7 +1,8 @@
 """What the contract suite needs of a vendor's stand-in, in words that belong to no vendor.
 
 Each provider `conversations/providers/<name>.py` has its own `tests/providers/harness_<name>.py` with a
-class `Harness`; with it the provider is in every test of test_contract.py.
+class `Harness`; with it the provider is in every test of test_contract.py. One that speaks two wires has
+a second harness, `harness_<name>_<wire>.py`, and is in every test twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ class Scenario(StrEnum):
     """A situation that a vendor's stand-in can be put into."""
 
     TEXT = "some words, nothing else"
+    EARLY_USAGE = "the prompt's tokens, counted before the first word"
     THINKING = "thinking, then words"
     CALL = "words, then one tool call with arguments"
     TWO_CALLS = "two tool calls in one answer"

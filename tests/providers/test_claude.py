@@ -11,7 +11,7 @@ from billing.pricing import Usage
 from conversations.contracts import Done, Model, ProviderError, Reason, Request, TextDelta
 from conversations.parts import File, Opaque, Text, Thinking, ToolCall, ToolResult
 from conversations.providers import available, models
-from conversations.providers.claude_request import CONTINUE
+from conversations.providers.neutral import CONTINUE
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import (
     Cut,

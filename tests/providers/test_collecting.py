@@ -1,5 +1,7 @@
 """The registry of models: every provider module, no model twice, nothing without its key."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,12 +11,18 @@ import pytest
 
 from conversations import providers
 from conversations.providers import available, models, modules
-from tests.providers.conftest import NAMES
+from tests.providers.conftest import NAMES, PROVIDERS
 
 
 def test_every_module_with_models_is_a_provider_and_its_siblings_are_not() -> None:
-    assert NAMES == ["claude", "demo"]
-    assert {model.vendor for model in models().values()} == {"anthropic", "demo"}
+    assert {"claude", "demo", "gemini", "openai"} <= PROVIDERS
+    assert {"anthropic", "demo", "google", "openai"} <= {model.vendor for model in models().values()}
+    assert not any(name.startswith(f"{other}_") for name in PROVIDERS for other in PROVIDERS)
+
+
+def test_a_second_harness_is_another_wire_of_a_provider() -> None:
+    assert {"openai", "openai_chat"} <= set(NAMES)
+    assert all(name in PROVIDERS or name.rpartition("_")[0] in PROVIDERS for name in NAMES)
 
 
 def test_every_model_is_found_by_its_own_id() -> None:
@@ -24,6 +32,23 @@ def test_every_model_is_found_by_its_own_id() -> None:
 def test_the_demo_needs_no_key(settings: Any) -> None:
     settings.ANTHROPIC_API_KEY = ""
     assert list(available()) == ["demo"]
+
+
+def test_a_server_of_ones_own_takes_the_place_of_openais_models() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "from conversations.providers import available; print(*available())"],
+        cwd=Path(providers.__file__).parents[2],
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "OPENAI_BASE_URL": "http://127.0.0.1:11434/v1",
+            "OPENAI_MODELS": "qwen3:32b@40960,llama4",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["demo", "qwen3:32b", "llama4"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conversations.contracts import Done, Model, Reason, Request
+from conversations.contracts import Done, Model, Reason, Request, RequestMessage
 from conversations.parts import Text, Thinking, ToolCall, ToolResult, text_of
 from conversations.providers import models
 from conversations.providers.demo_long import long_answer
@@ -155,3 +155,21 @@ async def test_it_speaks_at_a_human_pace(settings: Any, demo: Model) -> None:
 async def test_it_thinks_before_it_speaks(demo: Model) -> None:
     kinds = [type(part) for part in (await answer(demo, asks("Why is the sky blue?"))).parts]
     assert kinds == [Thinking, Text, ToolCall]
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [("Explain why the sky is blue", "Demo: Explain why the sky is"), ("Привет", "Демо: Привет")],
+)
+async def test_its_titles_are_the_persons_own_words(demo: Model, question: str, title: str) -> None:
+    told = (Text(f"The person wrote:\n{question}"), Text("The assistant answered:\nWell."))
+    request = Request("", (RequestMessage("user", told),), (), 1_000, purpose="title")
+    assert words(await answer(demo, request)) == title
+
+
+async def test_its_summary_says_that_it_is_none(demo: Model) -> None:
+    told = Text("Person:\nMake a table\n\nAssistant:\nThe inner planets")
+    request = Request("", (RequestMessage("user", (told,)),), (), 8_000, purpose="summary")
+    said = words(await answer(demo, request))
+    assert said.startswith("The demo model cannot sum up.")
+    assert said.endswith("The inner planets")

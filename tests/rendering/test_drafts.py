@@ -25,6 +25,7 @@ def shown(source: str) -> tuple[str, list[tuple[str, str]]] | None:
         ("`co", "co", "code"),
         ("``a ` b", "a ` b", "code"),
         ("```py\nx = 1\n``", "x = 1", "pre"),
+        ("```py\nx = 1\n```", "x = 1", "pre"),
         ("~~~\nx", "x", "pre"),
         ("\\(x^2 + ", "x² +", "italic"),
         ("\\[x^2", "x²", "code"),

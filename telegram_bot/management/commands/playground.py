@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from telegram_bot.playground import Playground
+from telegram_bot.playground.demo import furnish
 
 
 class Command(BaseCommand):
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         async with Playground.started(
             settings.TELEGRAM_BOT_TOKEN, port=port, pages=pages, pace=pace
         ) as telegram:
+            furnish(telegram)
             self.stdout.write(f"The playground is at {telegram.url}")
             self.stdout.flush()
             await stopping.wait()

@@ -19,8 +19,7 @@ async def answer_callback_query(context: Context, call: AnswerCallbackQuery) -> 
     text = call.text or ""
     if utf16.length(text) > ANSWER_MAX:
         raise bad_request("MESSAGE_TOO_LONG")
-    chat = context.state.close_query(call.callback_query_id)
+    query = context.state.close_query(call.callback_query_id)
     answer: Json = {"type": "answer", "text": text, "show_alert": bool(call.show_alert)}
-    chat.answers.append(answer)
-    chat.publish(answer)
+    query.chat.answer(query.presser, answer)
     return True

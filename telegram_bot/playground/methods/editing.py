@@ -13,8 +13,9 @@ from telegram_bot.playground.media import FOLDERS
 from telegram_bot.playground.methods.messages import text_fields
 from telegram_bot.playground.methods.registry import Context, method
 from telegram_bot.playground.rich import rich_message
+from telegram_bot.playground.rooms import Room
 from telegram_bot.playground.shapes import Json
-from telegram_bot.playground.state import PrivateChat, State
+from telegram_bot.playground.state import State
 
 NOT_MODIFIED: Final = (
     "message is not modified: specified new message content and reply markup are exactly the same "
@@ -25,8 +26,11 @@ CAPTION_FIELDS: Final = ("caption", "caption_entities", "show_caption_above_medi
 
 
 @method(EditMessageText)
-async def edit_message_text(context: Context, call: EditMessageText) -> Json:
-    chat, message = _to_edit(context.state, call.chat_id, call.message_id)
+async def edit_message_text(context: Context, call: EditMessageText) -> Json | bool:
+    if call.inline_message_id is not None:
+        chat, message = _inline_message(context.state, call.inline_message_id)
+    else:
+        chat, message = _to_edit(context.state, call.chat_id, call.message_id)
     if "text" not in message and "rich_message" not in message:
         raise bad_request("there is no text in the message to edit")
     if call.rich_message is not None:
@@ -41,7 +45,8 @@ async def edit_message_text(context: Context, call: EditMessageText) -> Json:
             content, call.link_preview_options, call.disable_web_page_preview is True, before=message
         )
     changed |= checked_markup(call.reply_markup)
-    return _replaced(context.state, chat, message, TEXT_FIELDS, changed)
+    edited = _replaced(context.state, chat, message, TEXT_FIELDS, changed)
+    return edited if call.inline_message_id is None else True
 
 
 @method(EditMessageCaption)
@@ -68,7 +73,15 @@ def caption_fields(text: str, entities: list[Json], above: bool) -> Json:
     return fields | ({"show_caption_above_media": True} if above else {})
 
 
-def _to_edit(state: State, chat_id: int | str | None, message_id: int | None) -> tuple[PrivateChat, Json]:
+def _inline_message(state: State, inline_message_id: str) -> tuple[Room, Json]:
+    """The message of a guest bot, known by nothing but this id."""
+    chat, number = state.inline_messages.get(inline_message_id, (None, 0))
+    if chat is None or number not in chat.messages:
+        raise bad_request("MESSAGE_ID_INVALID")
+    return chat, chat.messages[number]
+
+
+def _to_edit(state: State, chat_id: int | str | None, message_id: int | None) -> tuple[Room, Json]:
     """The bot's own message that is to be changed."""
     if chat_id is None or message_id is None:
         raise bad_request("message identifier is not specified")
@@ -81,7 +94,7 @@ def _to_edit(state: State, chat_id: int | str | None, message_id: int | None) ->
     return chat, message
 
 
-def _replaced(state: State, chat: PrivateChat, message: Json, fields: tuple[str, ...], changed: Json) -> Json:
+def _replaced(state: State, chat: Room, message: Json, fields: tuple[str, ...], changed: Json) -> Json:
     """Put `changed` in the place of these fields; a change that changes nothing is refused."""
     if {name: message[name] for name in fields if name in message} == changed:
         raise bad_request(NOT_MODIFIED)

@@ -82,6 +82,8 @@ async def get_file(context: Context, call: GetFile) -> Json:
     stored = context.state.files.get(call.file_id)
     if stored is None:
         raise bad_request("wrong file_id or the file is temporarily unavailable")
+    if context.state.files.local is not None:
+        return stored.identity() | {"file_path": context.state.files.put_on_disk(stored)}
     if len(stored.body) > DOWNLOAD_MAX_BYTES:
         raise bad_request("file is too big")
     return stored.identity() | {"file_path": stored.path}

@@ -13,11 +13,14 @@ from telegram_bot.playground.errors import bad_request
 from telegram_bot.playground.formatting import message_text
 from telegram_bot.playground.keyboards import checked_markup
 from telegram_bot.playground.methods.registry import Context, method
+from telegram_bot.playground.rooms import PRESENT, Group, Room
 from telegram_bot.playground.shapes import FormattedText, Json
-from telegram_bot.playground.state import PrivateChat
+from telegram_bot.playground.state import State
 
 DELETED_AT_ONCE_MAX: Final = 100  # deleteMessages: "A JSON-serialized list of 1-100 identifiers"
 DELETABLE_SECONDS: Final = 48 * 3600  # deleteMessage: "if it was sent less than 48 hours ago"
+# Bot API, "Ephemeral messages and commands": the answer to a pressed button comes within 15 seconds.
+WHISPER_SECONDS: Final = 15.0
 QUOTE_MAX: Final = 1024  # ReplyParameters.quote: "0-1024 characters after entities parsing"
 # https://core.telegram.org/bots/api#sendchataction
 ACTIONS: Final = frozenset(
@@ -42,6 +45,8 @@ async def send_message(context: Context, call: SendMessage) -> Json:
     chat = context.state.writable(call.chat_id)
     content = message_text(call.text, call.parse_mode, call.entities)
     message = text_fields(content, call.link_preview_options, call.disable_web_page_preview is True)
+    if call.ephemeral_message_parameters is not None:
+        return whispered(context.state, chat, call, message)
     posted = context.state.post_from_bot(chat, message | common_fields(chat, call))
     if isinstance(call.reply_markup, ForceReply):  # no part of the message: an order to the apps
         chat.publish({"type": "force_reply", "message_id": posted["message_id"]})
@@ -54,6 +59,9 @@ async def delete_message(context: Context, call: DeleteMessage) -> bool:
     message = chat.messages.get(call.message_id)
     if message is None:
         raise bad_request("message to delete not found")
+    own = message["from"]["id"] == context.state.bot["id"]
+    if isinstance(chat, Group) and not own and chat.bot != "administrator":
+        raise bad_request("message can't be deleted")
     if message["date"] < time.time() - DELETABLE_SECONDS:
         raise bad_request("message can't be deleted for everyone")
     context.state.delete(chat, call.message_id)
@@ -77,8 +85,8 @@ async def send_chat_action(context: Context, call: SendChatAction) -> bool:
     if call.action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
     chat = context.state.writable(call.chat_id)
-    check_thread(call.message_thread_id)
-    chat.publish({"type": "typing", "action": call.action})
+    chat.check_topic(call.message_thread_id)
+    chat.publish({"type": "typing", "action": call.action} | chat.placed(call.message_thread_id))
     return True
 
 
@@ -98,10 +106,11 @@ def text_fields(
     return fields
 
 
-def common_fields(chat: PrivateChat, call: TelegramMethod[Any]) -> Json:
-    """What any message a bot sends may carry: a reply, a keyboard, an effect, protection."""
-    check_thread(getattr(call, "message_thread_id", None))
-    fields = checked_markup(getattr(call, "reply_markup", None))
+def common_fields(chat: Room, call: TelegramMethod[Any]) -> Json:
+    """What any message a bot sends may carry: a topic, a reply, a keyboard, an effect, protection."""
+    thread_id = getattr(call, "message_thread_id", None)
+    chat.check_topic(thread_id)
+    fields = chat.placed(thread_id) | checked_markup(getattr(call, "reply_markup", None))
     replied = getattr(call, "reply_to_message_id", None)
     parameters = getattr(call, "reply_parameters", None)
     if parameters is None and replied is not None:
@@ -117,14 +126,35 @@ def common_fields(chat: PrivateChat, call: TelegramMethod[Any]) -> Json:
     return fields
 
 
-def check_thread(thread_id: int | None) -> None:
-    """Refuse a topic: this bot's private chats have none."""
-    if thread_id:
-        raise bad_request("message thread not found")
+def whispered(state: State, chat: Room, call: SendMessage, content: Json) -> Json:
+    """An ephemeral message, where the bot may send one: to who whispered to it, who pressed, or as an administrator."""
+    asked = call.ephemeral_message_parameters
+    assert asked is not None, "only an ephemeral message comes here"
+    if not isinstance(chat, Group):
+        raise bad_request("CHAT_ID_INVALID")
+    chat.check_topic(call.message_thread_id)
+    if chat.members.get(asked.receiver_user_id) not in PRESENT:
+        raise bad_request("USER_NOT_PARTICIPANT")
+    replied = call.reply_parameters.ephemeral_message_id if call.reply_parameters is not None else None
+    if asked.callback_query_id is not None:
+        query = state.queries.get(asked.callback_query_id)
+        in_time = query is not None and time.monotonic() - query.pressed <= WHISPER_SECONDS
+        if query is None or query.presser != asked.receiver_user_id or not in_time:
+            raise bad_request("QUERY_ID_INVALID")
+    elif replied is not None:
+        receiver, _ = chat.ephemeral.get(replied, (0, {}))
+        if receiver != asked.receiver_user_id:
+            raise bad_request("message to be replied not found")
+    elif chat.bot != "administrator":
+        raise bad_request("MESSAGE_NOT_COMMAND")
+    fields = chat.placed(call.message_thread_id) | checked_markup(call.reply_markup)
+    user = chat.people[asked.receiver_user_id].user()
+    content = content | fields | {"receiver_user": user}
+    return state.whisper(chat, state.bot, asked.receiver_user_id, content)
 
 
-def _reply(chat: PrivateChat, parameters: ReplyParameters) -> Json:
-    if parameters.chat_id is not None and str(parameters.chat_id) != str(chat.person.id):
+def _reply(chat: Room, parameters: ReplyParameters) -> Json:
+    if parameters.chat_id is not None and str(parameters.chat_id) != str(chat.id):
         raise bad_request("this stand-in does not support replies to another chat")
     replied = chat.messages.get(parameters.message_id or 0)
     if replied is None:

@@ -17,23 +17,11 @@ from telegram_bot.playground.webhook import CONNECTIONS
 
 CONNECTIONS_MAX: Final = 100  # setWebhook, max_connections: "1-100"
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")  # setWebhook, secret_token
-ABILITIES: Final[Json] = {
-    "can_join_groups": True,
-    "can_read_all_group_messages": False,
-    "supports_guest_queries": False,
-    "supports_inline_queries": False,
-    "can_connect_to_business": False,
-    "has_main_web_app": False,
-    "has_topics_enabled": False,
-    "allows_users_to_create_topics": False,
-    "can_manage_bots": False,
-    "supports_join_request_queries": False,
-}
 
 
 @method(GetMe)
 async def get_me(context: Context, _: GetMe) -> Json:
-    return context.state.bot | ABILITIES
+    return context.state.bot | context.state.abilities
 
 
 @method(GetUpdates)

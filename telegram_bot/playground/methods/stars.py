@@ -35,7 +35,7 @@ async def send_invoice(context: Context, call: SendInvoice) -> Json:
     chat = context.state.writable(call.chat_id)
     invoice = _checked(call)
     message = context.state.post_from_bot(chat, {"invoice": invoice.view()} | common_fields(chat, call))
-    context.state.stars.invoices[chat.person.id, message["message_id"]] = invoice
+    context.state.stars.invoices[chat.id, message["message_id"]] = invoice
     return message
 
 
