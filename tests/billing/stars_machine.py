@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from accounts.models import User
 from billing import gifts, refunds, stars, vouchers
@@ -22,20 +22,22 @@ margins = st.sampled_from([Decimal(0), Decimal("0.10"), Decimal("0.123456")])
 class StarsMachine(LedgerMachine):
     """Its book knows what each payment was promised at its order, whatever the rate became since."""
 
-    def begin_stars(self) -> None:
-        if not hasattr(self, "orders"):
-            self.orders: dict[
-                str, tuple[int, int, Decimal, bool]
-            ] = {}  # payload: person, Stars, dollars, monthly
-            self.charges_paid: dict[str, tuple[int, Decimal]] = {}
-            self.codes: dict[str, Decimal] = {}
-            for place, person in enumerate(self.people):
-                User.objects.filter(pk=person.pk).update(telegram_id=10**9 + 10 * person.pk + place)
-            self.rate(margin=Decimal(0))
+    @initialize()
+    def begin(self) -> None:
+        """The same two people, each with a payment already: what a refund needs is there from the first step."""
+        super().begin()
+        self.orders: dict[str, tuple[int, int, Decimal]] = {}  # payload: person, Stars, dollars
+        self.charges_paid: dict[str, tuple[int, Decimal]] = {}
+        self.codes: dict[str, Decimal] = {}
+        for place, person in enumerate(self.people):
+            User.objects.filter(pk=person.pk).update(telegram_id=10**9 + 10 * person.pk + place)
+        self.rate(margin=Decimal(0))
+        for place in range(2):
+            self.order(person=place, amount=100, monthly=bool(place))
+            self.paid_by(list(self.orders)[place], times=1)
 
     @rule(margin=margins)
     def rate(self, margin: Decimal) -> None:
-        self.begin_stars()
         StarRate.objects.create(
             effective_from=timezone.now(),
             usd_per_star=Decimal("0.013"),
@@ -46,26 +48,25 @@ class StarsMachine(LedgerMachine):
 
     @rule(person=people, amount=amounts, monthly=st.booleans())
     def order(self, person: int, amount: int, monthly: bool) -> None:
-        self.begin_stars()
         monthly = monthly and stars.subscription_of(self.people[person].pk) is None
         row = stars.order(self.people[person].pk, amount, monthly=monthly)
         assert row.payload
         assert row.usd == worth(amount, stars.rate_now())
-        self.orders[row.payload] = (person, amount, row.usd, monthly)
+        self.orders[row.payload] = (person, amount, row.usd)
 
-    @precondition(lambda self: getattr(self, "orders", None))
     @rule(data=st.data(), times=st.integers(1, 3))
     def pay(self, data: Any, times: int) -> None:
         """An order is paid, perhaps again, perhaps as a renewal; each charge is told several times."""
-        payload = data.draw(st.sampled_from(list(self.orders)))
-        person, amount, usd, _ = self.orders[payload]
+        self.paid_by(data.draw(st.sampled_from(list(self.orders))), times)
+
+    def paid_by(self, payload: str, times: int) -> None:
+        person, amount, usd = self.orders[payload]
         charge = self.new_key("charge")
         for _ in range(times):
             stars.take_payment(self.people[person].pk, stars.Paid(charge, payload, amount, timezone.now()))
         self.book[f"pay:{charge}"] = (person, "top_up", usd)
         self.charges_paid[charge] = (person, usd)
 
-    @precondition(lambda self: getattr(self, "charges_paid", None))
     @rule(
         data=st.data(),
         force=st.booleans(),
@@ -100,7 +101,6 @@ class StarsMachine(LedgerMachine):
             refunds.refused(row.pk, "a test")
             self.book[f"refund_return:{charge}:{number}"] = (person, "refund_return", usd)
 
-    @precondition(lambda self: getattr(self, "charges_paid", None))
     @rule(data=st.data(), chargeback=st.booleans())
     def goes_back_elsewhere(self, data: Any, chargeback: bool) -> None:
         charge = data.draw(st.sampled_from(list(self.charges_paid)))
@@ -116,7 +116,6 @@ class StarsMachine(LedgerMachine):
 
     @rule(giver=people, usd=dollars)
     def gift(self, giver: int, usd: Decimal) -> None:
-        self.begin_stars()
         taker, key = 1 - giver, self.new_key("gift")
         before = self.fresh(giver)
         can = gifts.giveable(before)
@@ -132,7 +131,6 @@ class StarsMachine(LedgerMachine):
 
     @rule(usd=st.integers(1, 300), uses=st.integers(1, 2), good=st.booleans())
     def voucher(self, usd: int, uses: int, good: bool) -> None:
-        self.begin_stars()
         code = self.new_key("CODE")
         until = timezone.now() + timedelta(days=1 if good else -1)
         worth_of_it = Decimal(usd).scaleb(-2)
@@ -141,7 +139,7 @@ class StarsMachine(LedgerMachine):
         )
         self.codes[code] = worth_of_it
 
-    @precondition(lambda self: getattr(self, "codes", None))
+    @precondition(lambda self: self.codes)
     @rule(data=st.data(), person=people)
     def redeem(self, data: Any, person: int) -> None:
         code = data.draw(st.sampled_from(list(self.codes)))
