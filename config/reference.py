@@ -67,8 +67,11 @@ def cache() -> str:
 def commands() -> str:
     """The bot's menu, in every language."""
     menu = import_module("telegram_bot.handlers.commands").MENU
-    rows = [(f"`/{entry.command}`", *_in_each_language(entry.description)) for entry in menu]
-    return _rows(("command", *(name for _, name in settings.LANGUAGES)), rows)
+    rows = [
+        (f"`/{one.command}`", *_in_each_language(one.description), "yes" if one.in_groups else "")
+        for one in menu
+    ]
+    return _rows(("command", *(name for _, name in settings.LANGUAGES), "in groups"), rows)
 
 
 # What `manage.py docs` keeps up to date: a page, the name of the part in it, and who writes that part.

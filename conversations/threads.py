@@ -101,14 +101,20 @@ def start_thread(chat: Chat, *, topic: int | None, user: User, tools: Iterable[T
 
 
 def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
-    system, specs = head_of(user, tools, began=timezone.now().date())
-    return Thread(chat=chat, topic=topic, system=system, tools=specs)
+    theirs = instructions_in(chat, user)
+    system, specs = head_of(theirs, tools, began=timezone.now().date())
+    return Thread(chat=chat, topic=topic, system=system, tools=specs, instructions=theirs)
 
 
-def head_of(user: User, tools: Iterable[Tool], *, began: date) -> tuple[str, str]:
+def instructions_in(chat: Chat, user: User) -> str:
+    """What a person asks of every answer, in a chat of their own; a group is nobody's own."""
+    return user.instructions if chat.kind == Chat.Kind.PRIVATE else ""
+
+
+def head_of(instructions: str, tools: Iterable[Tool], *, began: date) -> tuple[str, str]:
     """What stands before the messages of an epoch: the system prompt, and the tools as JSON."""
     specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
-    system = render_to_string("prompts/system.md", {"today": began, "instructions": user.instructions})
+    system = render_to_string("prompts/system.md", {"today": began, "instructions": instructions})
     return system.strip(), json.dumps(specs, ensure_ascii=False)
 
 
@@ -180,8 +186,27 @@ def rows_of(messages: QuerySet[Message]) -> list[Row]:
     return [Row(*row) for row in said]
 
 
+def news_for(thread: Thread, user: User, today: date) -> list[str]:
+    """What the model of a running thread must be told before its person's next words.
+
+    Call with the thread's row locked.
+    """
+    news = (day_changed(thread.spoken_on, today), instructions_changed(thread, user))
+    return [words for words in news if words]
+
+
 def day_changed(last: date | None, today: date) -> str | None:
     """The words that tell a model of a new day, when the thread's last message is of another one."""
     if last is None or last == today:
         return None
     return f"Today is {today:%A, %d %B %Y}."
+
+
+def instructions_changed(thread: Thread, user: User) -> str | None:
+    """The words that tell a model what its person asks of it by now, when it was told something else."""
+    theirs = instructions_in(thread.chat, user)
+    if thread.instructions == theirs:
+        return None
+    thread.instructions = theirs
+    thread.save(update_fields=["instructions"])
+    return render_to_string("prompts/instructions.md", {"instructions": theirs}).strip()

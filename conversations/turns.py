@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -16,17 +15,11 @@ from conversations.contracts import Model, Reason
 from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost, NotARetry
 from conversations.leases import LEASE, lease_end
+from conversations.model_choice import model_for
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
 from conversations.steps import Step, open_step, refuse
-from conversations.threads import (
-    append,
-    day_changed,
-    rows_of,
-    take_in,
-    unclaimed_messages,
-    waiting_messages,
-)
+from conversations.threads import append, news_for, rows_of, take_in, unclaimed_messages, waiting_messages
 
 ATTEMPTS_MAX = 2  # processes that may ask the model for one turn
 TELLINGS_MAX = 6  # processes that may try to tell the person how it ended
@@ -59,7 +52,7 @@ def claim_turn(thread: Thread, *, user: User, owner: str, models: Mapping[str, M
     payer = user if waiting[-1].author_id == user.pk else _payer(waiting)
     turn = _new_turn(thread, payer, owner, models, steps=1)  # the one opened below
     placed = take_in(turn, waiting)
-    if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
+    for news in news_for(thread, payer, waiting[-1].created_at.date()):
         placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
     return Claim(turn, open_step(turn, models[turn.model], placed=placed), until)
 
@@ -83,10 +76,9 @@ def _payer(waiting: Sequence[Message]) -> User:
 
 
 def _new_turn(thread: Thread, user: User, owner: str, models: Mapping[str, Model], *, steps: int = 0) -> Turn:
-    model = user.model if user.model in models else settings.DEFAULT_MODEL
-    return Turn.objects.create(
-        thread=thread, user=user, model=model, steps=steps, lease_owner=owner, lease_until=Now() + LEASE
-    )
+    model, gone = model_for(user, models)
+    lease = {"lease_owner": owner, "lease_until": Now() + LEASE}
+    return Turn.objects.create(thread=thread, user=user, model=model, gone_model=gone, steps=steps, **lease)
 
 
 @transaction.atomic
@@ -169,10 +161,13 @@ def _end_state(turn: Turn) -> str:
 
 
 @transaction.atomic
-def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, Model]) -> Claim:
+def retry_turn(
+    turn_id: int, *, user_id: int, owner: str, models: Mapping[str, Model], answered: bool = False
+) -> Claim:
     """Ask again where a turn broke off: completed steps stand, words that were cut are superseded.
 
-    Raises NotARetry when the turn is not the person's, not the last of its thread, or was answered.
+    With `answered` a finished turn is asked anew, and its whole answer is superseded. Raises NotARetry when
+    the turn is not the person's, not the last of its thread, or was answered.
     """
     lock_user(user_id)
     old = (
@@ -180,12 +175,15 @@ def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, M
         .select_related("thread", "thread__chat", "user")
         .first()
     )
-    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE):
+    if old is None or old.state == Turn.State.RUNNING or (old.state == Turn.State.DONE and not answered):
         raise NotARetry(f"turn {turn_id}")
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")
-    if old.messages.filter(role="assistant", reason="").update(superseded=True):
+    gone = old.messages.filter(role="assistant", reason="")
+    if old.state == Turn.State.DONE:  # all that no person and no notice of ours said, behind a summary
+        gone = old.messages.filter(author__isnull=True, seq__gt=thread.epoch_begins).exclude(role="system")
+    if gone.update(superseded=True):
         said.forget(thread.pk)
     until = lease_end()
     turn = _new_turn(thread, old.user, owner, models)

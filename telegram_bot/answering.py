@@ -1,6 +1,7 @@
 """Answers under way in this process: begun, stopped, taken over after a crash, brought to the person."""
 
 import asyncio
+import contextlib
 import math
 import secrets
 import time
@@ -14,19 +15,20 @@ from accounts.services import language_of, set_unreachable
 from config.aio import in_db
 from config.patience import patiently
 from conversations import leases, turns
+from conversations.again import retry_lane
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
 from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
 from conversations.threads import set_chat_dead
 from conversations.turns import Claim
-from telegram_bot import keyboards, services
+from telegram_bot import services
 from telegram_bot.draft import Draft
+from telegram_bot.endings import words_below
 from telegram_bot.gate import Gate
 from telegram_bot.intake import Inbound
 from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable, Words
-from telegram_bot.services import Desk
-from telegram_bot.texts import failure as failure_words
+from telegram_bot.services import Desk, Said
 from telegram_bot.texts import say
 
 log = structlog.get_logger(__name__)
@@ -35,11 +37,6 @@ RENEW_SECONDS = 10.0
 RECOVER_SECONDS = 30.0
 DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
-# A second try at the same question may end otherwise; for the rest a button would only disappoint.
-RETRYABLE = frozenset(
-    {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
-    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price", "long"}
-)
 
 
 def new_owner() -> str:
@@ -61,9 +58,14 @@ class Answers:
     async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
         async with self._doors:
-            claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
-        if claim is not None:
-            self.begin(claim)
+            taken = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+        match taken:
+            case Claim():
+                self.begin(taken)
+            case Said(sentence, language, context):
+                to = Destination(self._bot, inbounds[0].chat_id, inbounds[0].topic)
+                with contextlib.suppress(Unreachable):
+                    await to.say(say(sentence, language, **context))
 
     def begin(self, claim: Claim) -> None:
         thread = claim.turn.thread_id
@@ -127,8 +129,9 @@ class Answers:
         """Send what is left of an answer and the sentence below it; its failure, and the messages by unit."""
         try:
             failure = await self._outcome(claim, stream)
-            words = self._last_words(claim, failure, draft, stopped=stream.cancelled())
-            return failure, await draft.finish(words)
+            stopped = stream.cancelled() or claim.turn.stop_requested
+            nothing = ("stopped" if stopped else "empty") if draft.is_empty else ""
+            return failure, await draft.finish(await words_below(claim.turn, failure, nothing=nothing))
         except Unreachable as gone:
             await self._mark_unreachable(claim, gone)
             return "unreachable", draft.sent
@@ -175,18 +178,6 @@ class Answers:
             await patiently(leases.note)(claim.turn.pk, owner=self._desk.owner, failure="crashed")
             return "crashed"
 
-    def _last_words(self, claim: Claim, failure: str, draft: Draft, *, stopped: bool) -> Words | None:
-        """The sentence below the answer, where there is one to say."""
-        language = language_of(claim.turn.user)
-        if failure:
-            button = keyboards.retry(claim.turn.pk, say("retry", language)) if failure in RETRYABLE else None
-            return Words(failure_words(failure, language), button)
-        if draft.is_empty:
-            return Words(
-                say("stopped", language) if stopped or claim.turn.stop_requested else say("empty", language)
-            )
-        return None
-
     async def _mark_unreachable(self, claim: Claim, gone: Unreachable) -> None:
         log.info("chat.unreachable", turn=claim.turn.pk, reason=str(gone))
         chat = claim.turn.thread.chat
@@ -212,6 +203,17 @@ class Answers:
         """Ask a broken-off turn again. Raises NotARetry."""
         claim = await in_db(turns.retry_turn)(
             turn_id, user_id=user_id, owner=self._desk.owner, models=self._desk.models
+        )
+        self.begin(claim)
+
+    async def retry_lane(self, chat_id: int, topic: int | None, user_id: int) -> None:
+        """Ask a lane's last question again, answered or not. Raises NotARetry."""
+        claim = await in_db(retry_lane)(
+            chat_telegram_id=chat_id,
+            topic=topic,
+            user_id=user_id,
+            owner=self._desk.owner,
+            models=self._desk.models,
         )
         self.begin(claim)
 

@@ -8,10 +8,13 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand
+from aiogram.types import (
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+)
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import translation
 
 from config.patience import patiently
 from conversations.providers import available
@@ -20,12 +23,13 @@ from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Bursts
 from telegram_bot.gate import Gate
 from telegram_bot.handlers import chat, commands
+from telegram_bot.handlers import settings as preferences
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
 from telegram_bot.naming import Names, tell_nobody
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
-from telegram_bot.texts import say
+from telegram_bot.texts import label, say
 from tools.catalog import tools
 
 log = structlog.get_logger(__name__)
@@ -64,7 +68,8 @@ def build() -> Roles:
 
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
-    dispatcher.include_routers(commands.router(), chat.router())
+    dispatcher.message.outer_middleware(preferences.forget_question)
+    dispatcher.include_routers(preferences.router(), commands.router(), chat.router())
     roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 
@@ -97,11 +102,18 @@ async def _apologise(bot: Bot, inbound: Inbound) -> None:
 
 
 async def set_menu(bot: Bot) -> None:
-    """The commands menu, in every language the bot speaks."""
-    for code, _ in settings.LANGUAGES:
-        with translation.override(code):
+    """The commands menu, in every language the bot speaks: one for private chats, a shorter one for groups."""
+    in_groups = [entry for entry in commands.MENU if entry.in_groups]
+    for scope, entries in (
+        (BotCommandScopeAllPrivateChats(), commands.MENU),
+        (BotCommandScopeAllGroupChats(), in_groups),
+    ):
+        for code, _ in settings.LANGUAGES:
             menu = [
-                BotCommand(command=entry.command, description=str(entry.description))
-                for entry in commands.MENU
+                BotCommand(command=entry.command, description=label(entry.description, code))
+                for entry in entries
             ]
-        await bot.set_my_commands(menu, language_code=None if code == settings.LANGUAGE_CODE else code)
+            spoken = None if code == settings.LANGUAGE_CODE else code
+            await bot.set_my_commands(menu, scope=scope, language_code=spoken)
+    for code, _ in settings.LANGUAGES:  # what an older version said for every chat
+        await bot.delete_my_commands(language_code=None if code == settings.LANGUAGE_CODE else code)

@@ -9,9 +9,18 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.services import sync_user
+from accounts.models import User
+from accounts.services import (
+    INSTRUCTIONS_MAX,
+    is_asked_for_instructions,
+    language_of,
+    set_instructions,
+    sync_user,
+)
 from billing.ledger import grant_starting_credit
 from conversations.contracts import Model, Tool
+from conversations.history import joined_text
+from conversations.parts import Text
 from conversations.threads import lane, receive
 from conversations.turns import Claim, claim_turn
 from telegram_bot.intake import Inbound, kind_of, lane_of
@@ -81,8 +90,17 @@ class Desk:
     tools: Mapping[str, Tool]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence of ours that answers a burst in place of a model."""
+
+    sentence: str
+    language: str
+    context: Mapping[str, Any]
+
+
 @transaction.atomic
-def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> Claim | None:
+def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> Claim | Said | None:
     """Store one burst of a person's messages and begin the turn that answers it.
 
     One commit: the messages are there, their updates are handled, and the money for the first model
@@ -94,6 +112,9 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     if user.blocked_at is not None:
         mark_handled(update_ids)
         return None
+    if said := _take_instructions(user, burst):
+        mark_handled(update_ids)
+        return said
     if not (user.balance or user.held):  # perhaps new; the ledger knows who has had it
         grant_starting_credit(user.pk)
     thread = lane(
@@ -107,3 +128,18 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     receive(thread, author=user, messages=[(inbound.message_id, inbound.parts) for inbound in burst])
     mark_handled(update_ids)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)
+
+
+def _take_instructions(user: User, burst: Sequence[Inbound]) -> Said | None:
+    """What a person was asked to write is no question to a model; None when nothing was asked, or it is no text."""
+    parts = [part for inbound in burst for part in inbound.parts]
+    if burst[0].chat_kind != "private" or not is_asked_for_instructions(user):
+        return None
+    if not all(isinstance(part, Text) for part in parts):
+        return None
+    text = joined_text(parts).strip()
+    counts = {"length": len(text), "longest": INSTRUCTIONS_MAX}
+    if len(text) > INSTRUCTIONS_MAX:
+        return Said("instructions_too_long", language_of(user), counts)
+    set_instructions(user, text)
+    return Said("instructions_set", language_of(user), {"instructions": text})
