@@ -84,7 +84,10 @@ class PersonPage(WordsPage[User]):
         ),
         ("Money", {"fields": (("balance_usd", "held_usd"), ("available_usd", "spending_blocked_at"))}),
         ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
-        ("Preferences", {"fields": (("language", "model"), ("rendering", "receipts"))}),
+        (
+            "Preferences",
+            {"fields": (("language", "model"), ("rendering", "receipts"), ("daily_cap_usd", "retention"))},
+        ),
     )
     actions_detail = (
         "adjust_balance",
@@ -97,6 +100,7 @@ class PersonPage(WordsPage[User]):
     balance_usd = money_column("balance")
     held_usd = money_column("held")
     available_usd = money_column("available")
+    daily_cap_usd = money_column("daily_cap")
 
     @display(description="name", header=False, ordering="first_name")  # type: ignore[untyped-decorator]
     def name(self, person: User) -> str:

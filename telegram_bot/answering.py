@@ -16,6 +16,7 @@ from config.aio import in_db
 from config.patience import patiently
 from conversations import leases, turns
 from conversations.again import retry_lane
+from conversations.erasing import stop_all_of
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
 from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
@@ -193,6 +194,10 @@ class Answers:
         stopping = await in_db(turns.request_stop)(chat_telegram_id=chat_id, topic=topic)
         self._cancel(stopping)
         return bool(stopping)
+
+    async def stop_person(self, telegram_id: int) -> None:
+        """Stop everything that is being answered to somebody, wherever they asked."""
+        self._cancel(await in_db(stop_all_of)(telegram_id))
 
     def _cancel(self, turn_ids: Sequence[int] | set[int]) -> None:
         for turn in turn_ids:

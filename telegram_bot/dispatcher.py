@@ -22,7 +22,7 @@ from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Bursts
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands
+from telegram_bot.handlers import chat, commands, privacy
 from telegram_bot.handlers import settings as preferences
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
@@ -69,7 +69,7 @@ def build() -> Roles:
     bursts = Bursts(hand_over)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk)
     dispatcher.message.outer_middleware(preferences.forget_question)
-    dispatcher.include_routers(preferences.router(), commands.router(), chat.router())
+    dispatcher.include_routers(preferences.router(), privacy.router(), commands.router(), chat.router())
     roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
     return roles
 

@@ -40,6 +40,9 @@ MENU = [
     MenuEntry("instructions", _("what I keep to in every answer")),
     MenuEntry("settings", _("language, receipts, limits and more")),
     MenuEntry("balance", _("see your balance")),
+    MenuEntry("export", _("get everything of yours as a file")),
+    MenuEntry("delete", _("erase what you wrote and what I know of you")),
+    MenuEntry("privacy", _("what is kept, for how long, who sees it")),
     MenuEntry("help", _("all commands"), in_groups=True),
 ]
 

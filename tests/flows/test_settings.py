@@ -4,12 +4,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiogram.types import BotCommandScopeAllGroupChats, BotCommandScopeAllPrivateChats
 
 from accounts.models import User
 from billing.models import Price
 from billing.prices import rates_now
 from conversations.models import Thread, Turn
 from telegram_bot.dispatcher import Roles
+from telegram_bot.handlers.commands import MENU
 from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn
@@ -336,3 +338,30 @@ async def test_a_start_link_with_anything_in_it_is_a_start(starling: Roles, anna
         await anna.send(f"/start {payload}")
         reply = await anna.wait_for(lambda message: "Starling" in message["text"], after=last)
         assert "$1.00" in reply["text"]
+
+
+async def is_set(starling: Roles) -> bool:
+    groups = BotCommandScopeAllGroupChats()
+    return bool(await starling.bot.get_my_commands(scope=groups, language_code="ru"))
+
+
+async def test_the_menu_is_whole_in_private_and_short_in_groups_in_each_language(
+    starling: Roles, telegram: Playground
+):
+    await books.eventually(lambda: is_set(starling), "a menu")
+    private, groups = BotCommandScopeAllPrivateChats(), BotCommandScopeAllGroupChats()
+    menus = {
+        (scope.type, code): await starling.bot.get_my_commands(scope=scope, language_code=code)
+        for scope in (private, groups)
+        for code in (None, "ru")
+    }
+    assert [one.command for one in menus[private.type, None]] == [entry.command for entry in MENU]
+    assert [one.command for one in menus[groups.type, None]] == ["new", "stop", "help"]
+    assert menus[private.type, "ru"][0].description == "что я умею"
+    assert menus[groups.type, "ru"][0].description == "начать новый разговор"
+
+
+async def test_help_lists_every_command_of_the_registry(starling: Roles, anna: Person):
+    await anna.send("/help")
+    reply = await anna.wait_for(lambda message: "/export" in message["text"])
+    assert all(f"/{entry.command} – " in reply["text"] for entry in MENU)
