@@ -14,7 +14,10 @@ from billing.models import Hold
 
 PERSON = ("id", "balance", "held", "spending_blocked_at", "daily_cap")
 # The statement's clock and not the transaction's: a lock may have been waited for.
-LOCKED = f"SELECT person.{', '.join(PERSON)}, statement_timestamp() FROM accounts_user AS person"
+LOCKED = (
+    "SELECT person.id, balance, held, spending_blocked_at, daily_cap, statement_timestamp()"
+    " FROM accounts_user AS person"
+)
 LOCK_PERSON = f"{LOCKED} WHERE id = %s FOR UPDATE"
 LOCK_PERSON_OF_HOLD = f"{LOCKED} JOIN billing_hold ON user_id = person.id WHERE key = %s FOR UPDATE OF person"
 LOCK_HOLD = """
