@@ -20,6 +20,7 @@ from conversations.models import Chat, Message, Thread, Turn, UserFile
 from conversations.parts import Text
 
 ERASED = (Text("…"),)  # what stands in a group where a person's words were; never said to a model again
+ERASED_TITLE = "…"  # and not none, or one would be made of what is left
 
 
 class StillAnswering(Exception):
@@ -82,7 +83,7 @@ def erase_said_by(user: User) -> None:
     Message.objects.filter(pk__in=said.values("pk")).update(parts=ERASED)
     _erase_files(UserFile.objects.filter(user=user))
     _erase_from_log(touched)
-    Thread.objects.filter(pk__in=touched).update(is_current=False, title="")
+    Thread.objects.filter(pk__in=touched).update(is_current=False, title=ERASED_TITLE)
     for thread in touched:
         transaction.on_commit(partial(cache.forget, thread))
     transaction.on_commit(partial(cache.forget_user, user.pk))

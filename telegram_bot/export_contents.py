@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.preferences import PREFERENCES
 from accounts.spreadsheets import cell
 from conversations.models import Chat, Message, Thread, UserFile
-from conversations.parts import File, Part, Parts, Text, Thinking, ToolCall, ToolResult
+from conversations.parts import File, Part, Parts, Summary, Text, Thinking, ToolCall, ToolResult
 from tools.models import ToolCall as ToolRun
 
 PIECE_BYTES_MAX = 45_000_000  # of content; sendDocument takes 50 MB
@@ -180,6 +180,8 @@ def _said(part: Part) -> dict[str, Any] | None:
             return {"kind": "file", "id": part.id, "name": part.name, "bytes": part.size}
         case ToolCall():
             return {"kind": "tool_call", "name": part.name, "arguments": part.arguments}
+        case Summary(text):
+            return {"kind": "summary", "text": text}
         case ToolResult():
             return {"kind": "tool_result", "name": part.name, "text": part.text, "files": _ids(part.files)}
     return None

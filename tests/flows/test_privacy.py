@@ -315,7 +315,7 @@ def test_in_groups_their_words_go_and_the_conversation_starts_afresh(db: None, m
     said = [text_of(row.parts) for row in Message.objects.order_by("seq")]
     assert said == ["…", "…", "I said this", "Yes: I said this"]
     thread.refresh_from_db()
-    assert (thread.is_current, thread.title) == (False, "")
+    assert (thread.is_current, thread.title) == (False, "…")
     assert stored(media) == []
 
 
