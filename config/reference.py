@@ -66,9 +66,15 @@ def cache() -> str:
 
 def commands() -> str:
     """The bot's menu, in every language."""
-    menu = import_module("telegram_bot.handlers.commands").MENU
-    rows = [(f"`/{entry.command}`", *_in_each_language(entry.description)) for entry in menu]
-    return _rows(("command", *(name for _, name in settings.LANGUAGES)), rows)
+    private = import_module("telegram_bot.handlers.commands").MENU
+    in_groups = import_module("telegram_bot.handlers.groups").GROUP_MENU
+    entries = {one.command: one for one in (*in_groups, *private)}
+    names = {one.command for one in in_groups}
+    rows = [
+        (f"`/{name}`", *_in_each_language(one.description), "yes" if name in names else "")
+        for name, one in entries.items()
+    ]
+    return _rows(("command", *(name for _, name in settings.LANGUAGES), "in groups"), rows)
 
 
 def kinds() -> str:
