@@ -38,7 +38,7 @@ def tools() -> str:
             f"`{tool.name}`",
             _one_line(tool.description.partition("\n\n")[0]),
             "<br>".join(_parameters(tool.schema)) or "–",
-            f"at most ${tool.price_max:f}" if tool.price_max else "free",
+            _price(tool),
             f"{tool.seconds_max:g} s",
             tool.runs_in,
             "yes" if tool.repeatable else "no",
@@ -55,6 +55,14 @@ def tools() -> str:
         "may run again after a crash",
     )
     return _rows(headers, rows)
+
+
+def _price(tool: Any) -> str:
+    if tool.native:
+        return "its vendor's"
+    if callable(tool.price_max):
+        return "by its arguments"
+    return f"at most ${tool.price_max:f}" if tool.price_max else "free"
 
 
 def cache() -> str:

@@ -4,8 +4,9 @@ from aiogram import Bot
 
 from config.aio import in_db
 from config.patience import patiently
+from conversations.parts import Delivery, File
 from telegram_bot import exports
-from telegram_bot.exports import Delivery
+from telegram_bot.exports import Piece
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.texts import say
 
@@ -26,13 +27,14 @@ async def deliver_exports(bot: Bot) -> None:
             await patiently(exports.delivered)(delivery)
 
 
-async def _deliver(bot: Bot, delivery: Delivery) -> None:
+async def _deliver(bot: Bot, delivery: Piece) -> None:
     to = Destination(bot, delivery.chat_id)
     if not delivery.name:
         await to.say(say("export_failed", delivery.language))
         return
     content = await in_db(exports.read_piece)(delivery)
     part = f"-{delivery.number}" if delivery.of > 1 else ""
-    await to.file(f"starling-export{part}.zip", "application/zip", content)
+    file = File("", f"starling-export{part}.zip", "application/zip", len(content))
+    await to.file(Delivery(file, mode="document"), content)
     if delivery.number == delivery.of:
         await to.say(say("export_done", delivery.language, pieces=delivery.of))

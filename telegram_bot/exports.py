@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Piece:
     """One piece for its person; without a name there is none, and they are told that it failed."""
 
     export_id: int
@@ -87,7 +87,7 @@ def _begin(export_id: int) -> bool:
 
 
 @transaction.atomic
-def next_delivery() -> Delivery | None:
+def next_delivery() -> Piece | None:
     """What this bot is to deliver next; nobody else does so until the lease runs out."""
     ready = Q(state__in=(Export.State.GATHERED, Export.State.FAILED))
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
@@ -97,7 +97,7 @@ def next_delivery() -> Delivery | None:
         return None
     export.lease_until = Now() + LEASE
     export.save(update_fields=["lease_until"])
-    return Delivery(
+    return Piece(
         export_id=export.pk,
         chat_id=export.user.telegram_id or 0,
         language=export.language,
@@ -107,14 +107,14 @@ def next_delivery() -> Delivery | None:
     )
 
 
-def read_piece(delivery: Delivery) -> bytes:
+def read_piece(delivery: Piece) -> bytes:
     with default_storage.open(delivery.name) as piece:
         content: bytes = piece.read()
         return content
 
 
 @transaction.atomic
-def delivered(delivery: Delivery) -> None:
+def delivered(delivery: Piece) -> None:
     """The person has this piece: its bytes go, and with the last one the promise is kept."""
     export = Export.objects.select_for_update().filter(pk=delivery.export_id).first()
     if export is None:
@@ -129,7 +129,7 @@ def delivered(delivery: Delivery) -> None:
 
 
 @transaction.atomic
-def give_up(delivery: Delivery) -> None:
+def give_up(delivery: Piece) -> None:
     """Nobody is there to take it: nothing of it is kept."""
     export = Export.objects.select_for_update().filter(pk=delivery.export_id).first()
     if export is not None:
