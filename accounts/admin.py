@@ -86,7 +86,13 @@ class PersonPage(WordsPage[User]):
         ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
         (
             "Preferences",
-            {"fields": (("language", "model"), ("rendering", "live_drafts", "receipts", "transcripts"))},
+            {
+                "fields": (
+                    ("language", "model"),
+                    ("rendering", "live_drafts", "receipts", "transcripts"),
+                    ("daily_cap_usd", "retention"),
+                )
+            },
         ),
     )
     actions_detail = (
@@ -100,6 +106,7 @@ class PersonPage(WordsPage[User]):
     balance_usd = money_column("balance")
     held_usd = money_column("held")
     available_usd = money_column("available")
+    daily_cap_usd = money_column("daily_cap")
 
     @display(description="name", header=False, ordering="first_name")  # type: ignore[untyped-decorator]
     def name(self, person: User) -> str:

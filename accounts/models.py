@@ -40,6 +40,24 @@ class User(models.Model):
     )
     receipts = models.BooleanField(default=False, help_text="A line with the cost under each answer.")
     transcripts = models.BooleanField(default=True, help_text="Shows what was heard in a voice note, folded.")
+    daily_cap = models.DecimalField(
+        max_digits=20,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Dollars the person wants to spend in a day (UTC) at most; empty means no limit of their own.",
+    )
+    retention = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Days of silence after which a private conversation is erased; empty keeps it.",
+    )
+    instructions_asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the bot asked for new instructions; the next text in private within the hour is taken as them.",
+    )
 
     balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
     held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
@@ -51,11 +69,27 @@ class User(models.Model):
     blocked_reason = models.CharField(max_length=255, blank=True)
     unreachable_at = models.DateTimeField(null=True, blank=True, help_text="The person blocked the bot.")
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    forgotten_as = models.CharField(
+        max_length=64,
+        blank=True,
+        db_index=True,
+        editable=False,
+        help_text="Keyed hash of the Telegram id of a person who had themselves erased; empty for everybody else.",
+    )
+    returned = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="They were here before and had themselves erased: no second starting credit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(held__gte=0), name="user_held_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(forgotten_as="") | Q(telegram_id__isnull=True),
+                name="user_forgotten_has_no_telegram_id",
+            ),
         ]
         verbose_name = "person"
         verbose_name_plural = "people"

@@ -251,6 +251,8 @@ def grant_starting_credit(user_id: int) -> BalanceOperation | None:
     if not settings.STARTING_BALANCE_USD:
         return None
     user, _ = locks.person(user_id)
+    if user.returned:
+        return None
     key = f"grant:start:{user_id}"
     first = BalanceOperation.objects.filter(key=key).first()
     if first is not None:
@@ -298,7 +300,8 @@ def _admit(user: User, others: list[Hold], clock: datetime) -> None:
         created_at__gte=clock.replace(hour=0, minute=0, second=0, microsecond=0),
     )
     of_user = since_midnight.filter(user=user)
-    for cap, operations in ((settings.DAILY_CAP_USD, of_user), (settings.BOT_DAILY_CAP_USD, since_midnight)):
+    own = min((cap for cap in (settings.DAILY_CAP_USD, user.daily_cap) if cap), default=ZERO)
+    for cap, operations in ((own, of_user), (settings.BOT_DAILY_CAP_USD, since_midnight)):
         if cap and -(operations.aggregate(sum=Sum("amount"))["sum"] or ZERO) >= cap:
             raise CapReached(**state)
 

@@ -12,10 +12,17 @@ from accounts.models import User
 from billing.errors import HoldUnknown
 from billing.models import Hold
 
-PERSON = ("id", "balance", "held", "spending_blocked_at")
+PERSON = (
+    "id",
+    "daily_cap",
+    "balance",
+    "held",
+    "spending_blocked_at",
+)  # as the table has them: from_db counts
 # The statement's clock and not the transaction's: a lock may have been waited for.
 LOCKED = (
-    "SELECT person.id, balance, held, spending_blocked_at, statement_timestamp() FROM accounts_user AS person"
+    "SELECT person.id, daily_cap, balance, held, spending_blocked_at, statement_timestamp()"
+    " FROM accounts_user AS person"
 )
 LOCK_PERSON = f"{LOCKED} WHERE id = %s FOR UPDATE"
 LOCK_PERSON_OF_HOLD = f"{LOCKED} JOIN billing_hold ON user_id = person.id WHERE key = %s FOR UPDATE OF person"

@@ -50,7 +50,13 @@ DEMO_TIER = Tier(
 )
 
 # What is no model: dollars for one unit. gpt-transcribe costs $0.27 an hour (OpenAI's price page, November 2026).
-UNITS = {"transcription-second": Decimal("0.27") / 3600}
+# A Gemini picture is 1,120, 1,680 or 2,520 tokens at $30 a million (Google's price page, November 2026).
+UNITS = {
+    "transcription-second": Decimal("0.27") / 3600,
+    "image-gemini-nano-banana-2.1-1k": Decimal("0.0336"),
+    "image-gemini-nano-banana-2.1-2k": Decimal("0.0504"),
+    "image-gemini-nano-banana-2.1-4k": Decimal("0.0756"),
+}
 
 # Telegram pays $0.013 for a Star, keeps 35 % at withdrawal and 15 % with topics; no margin of ours.
 FIRST_STAR_RATE = {

@@ -38,7 +38,7 @@ def tools() -> str:
             f"`{tool.name}`",
             _one_line(tool.description.partition("\n\n")[0]),
             "<br>".join(_parameters(tool.schema)) or "–",
-            f"at most ${tool.price_max:f}" if tool.price_max else "free",
+            _price(tool),
             f"{tool.seconds_max:g} s",
             tool.runs_in,
             "yes" if tool.repeatable else "no",
@@ -57,6 +57,14 @@ def tools() -> str:
     return _rows(headers, rows)
 
 
+def _price(tool: Any) -> str:
+    if tool.native:
+        return "its vendor's"
+    if callable(tool.price_max):
+        return "by its arguments"
+    return f"at most ${tool.price_max:f}" if tool.price_max else "free"
+
+
 def cache() -> str:
     """The names and lifetimes of what is cached."""
     lifetimes = import_module("conversations.cache").lifetimes()
@@ -66,9 +74,15 @@ def cache() -> str:
 
 def commands() -> str:
     """The bot's menu, in every language."""
-    menu = import_module("telegram_bot.handlers.commands").MENU
-    rows = [(f"`/{entry.command}`", *_in_each_language(entry.description)) for entry in menu]
-    return _rows(("command", *(name for _, name in settings.LANGUAGES)), rows)
+    private = import_module("telegram_bot.handlers.commands").MENU
+    in_groups = import_module("telegram_bot.handlers.groups").GROUP_MENU
+    entries = {one.command: one for one in (*in_groups, *private)}
+    names = {one.command for one in in_groups}
+    rows = [
+        (f"`/{name}`", *_in_each_language(one.description), "yes" if name in names else "")
+        for name, one in entries.items()
+    ]
+    return _rows(("command", *(name for _, name in settings.LANGUAGES), "in groups"), rows)
 
 
 def stars() -> str:

@@ -201,6 +201,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 86400.0,
         "options": {"expires": 86400},
     },
+    "erase quiet threads": {
+        "task": "telegram_bot.tasks.erase_quiet_threads",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "gather exports": {
+        "task": "telegram_bot.tasks.gather_exports",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "discard old exports": {
+        "task": "telegram_bot.tasks.discard_old_exports",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # Telegram --------------------------------------------------------------------------------------------

@@ -76,8 +76,8 @@ def _shown(part: parts.Part) -> dict[str, Any]:
             return {"kind": kind, "about": [name], "text": text, "folded": True}
         case parts.ToolCall(id, name, arguments):
             return {"kind": kind, "about": [name, id], "code": _json(arguments)}
-        case parts.ToolResult(call_id, name, text, is_error, files):
-            about = [name, call_id, *(file.id for file in files)]
+        case parts.ToolResult(call_id, name, text, is_error):
+            about = [name, call_id, *(each.file.id for each in part.shown)]
             return {"kind": "failed tool" if is_error else kind, "about": about, "code": text}
         case parts.Opaque(luggage):
             return {"kind": kind, "code": _json(luggage), "folded": True}

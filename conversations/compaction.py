@@ -23,7 +23,7 @@ from conversations.models import Chat, Turn
 from conversations.parts import Summary, text_of
 from conversations.reply import Reply, usage_of
 from conversations.steps import Step, open_step, refuse
-from conversations.threads import append, head_of, rows_of, said_in
+from conversations.threads import append, head_of, instructions_in, rows_of, said_in
 from conversations.transcript import carried_over
 
 FILES_NAMED_MAX = 200  # the newest of a thread, by their ids
@@ -80,7 +80,9 @@ def _begin_epoch(turn: Turn, step: Step, summary: str, cost: Decimal, tools: Ite
     opener = append(turn.pk, thread.pk, thread.chat_id, "user", parts, step=step.number, cost=cost)
     assert opener.seq is not None, "append gives it"
     alone = thread.chat.kind == Chat.Kind.PRIVATE
-    thread.system, thread.tools = head_of(turn.user, tools, began=thread.created_at.date(), alone=alone)
+    thread.instructions = instructions_in(thread.chat, turn.user)
+    began = thread.created_at.date()
+    thread.system, thread.tools = head_of(thread.instructions, tools, began=began, alone=alone)
     thread.epoch_begins = opener.seq
-    thread.save(update_fields=["system", "tools", "epoch_begins"])
+    thread.save(update_fields=["instructions", "system", "tools", "epoch_begins"])
     transaction.on_commit(lambda: cache.forget(thread.pk))

@@ -1,17 +1,23 @@
 """The shapes that providers, tools and the loop agree on. Pure: no tables, no network, no settings.
 
 A provider is a module with `MODELS` and an async generator that yields events. A tool is a typed
-coroutine. What one request gathers is its own `Reply` (reply.py); nothing is kept on anything shared.
+coroutine (tool_contract.py). What one request gathers is its own `Reply` (reply.py); nothing of it is shared.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from billing.pricing import Usage
 from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall
+from conversations.tool_contract import Files as Files
+from conversations.tool_contract import NewFile as NewFile
+from conversations.tool_contract import Tool as Tool
+from conversations.tool_contract import ToolContext as ToolContext
+from conversations.tool_contract import ToolFailed as ToolFailed
+from conversations.tool_contract import ToolOutput as ToolOutput
+from conversations.tool_contract import ToolSpec as ToolSpec
 
 # What a request says -----------------------------------------------------------------------------
 
@@ -40,15 +46,6 @@ class RequestMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """A tool as the model is told of it; frozen on the thread, so a deploy never changes a prefix."""
-
-    name: str
-    description: str
-    schema: dict[str, Any]  # JSON Schema of the arguments, an object
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """One model call. For one thread every request begins with the bytes of the one before."""
 
@@ -57,7 +54,7 @@ class Request:
     tools: tuple[ToolSpec, ...]
     output_max: int  # tokens, thinking included
     may_call: bool = True  # False: the tools stay listed, so the prefix stands, but none may be called
-    purpose: Literal["answer", "summary", "title"] = "answer"  # the others are asked once
+    purpose: Literal["answer", "summary", "title", "look"] = "answer"  # the others are asked once
 
 
 # What a provider yields --------------------------------------------------------------------------
@@ -114,6 +111,7 @@ class Model:
     stream: Stream
     reads: frozenset[str] = frozenset()  # media types it takes as native content
     tools: bool = True
+    native: frozenset[str] = frozenset()  # tools that its vendor runs itself when it is told their names
 
 
 class ProviderError(Exception):
@@ -132,69 +130,3 @@ class ProviderError(Exception):
         self.detail = detail
         self.retryable = retryable
         self.wait_seconds = wait_seconds
-
-
-# What a tool is ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """Bytes a tool made; the loop stores them and gives them a short id."""
-
-    name: str
-    mime: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutput:
-    """Text for the model, files for the person, and what it cost in dollars."""
-
-    text: str
-    files: tuple[NewFile, ...] = ()
-    cost: Decimal = Decimal(0)
-    details: Mapping[str, Any] = field(default_factory=dict)  # units and usage behind the cost
-
-
-class ToolFailed(Exception):
-    """The tool could not do it. The model reads the sentence and corrects itself."""
-
-
-class Files(Protocol):
-    """The files of one thread, and of no other."""
-
-    async def read(self, file_id: str) -> tuple[File, bytes]:
-        """A file and its bytes. Raises ToolFailed, listing the valid ids, when there is none."""
-        ...
-
-    async def listing(self) -> Sequence[File]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ToolContext:
-    """What a tool may know: for whom it works, and the thread's files. No Telegram, no wallet, no tables."""
-
-    user_id: int
-    thread_id: int
-    language: str  # "en" or "ru"
-    files: Files
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """One thing a model can do: a coroutine and what the loop must know before it runs."""
-
-    name: str
-    description: str
-    schema: dict[str, Any]
-    run: Callable[..., Awaitable[ToolOutput]]  # run(context, **arguments)
-    label: Any  # lazy words for the draft while it runs: "Setting a formula"
-    icon: str  # one emoji before the label
-    price_max: Decimal  # dollars a call may cost at most; 0 is free
-    seconds_max: float
-    repeatable: bool  # may run again when a crash left its outcome unknown
-    runs_in: Literal["bot", "worker"] = "bot"
-
-    @property
-    def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.description, self.schema)

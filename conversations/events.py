@@ -118,7 +118,7 @@ def tool_call_event(
         name=_trimmed(call.name, NAME_MAX),
         arguments=_trimmed(json.dumps(call.arguments, ensure_ascii=False), TRIMMED_MAX),
         result=_trimmed(result.text, TRIMMED_MAX),
-        files=[file.id for file in result.files],
+        files=[each.file.id for each in result.shown],
         status=status,
         seconds=seconds,
         cost=str(cost),

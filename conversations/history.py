@@ -86,6 +86,11 @@ def _join_pastes(parts: Sequence[Part]) -> Parts:
     return tuple(joined)
 
 
+def joined_text(parts: Sequence[Part]) -> str:
+    """The words of several messages as the one text that a person wrote."""
+    return text_of(_join_pastes(parts))
+
+
 def _units(text: str) -> int:
     return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
 

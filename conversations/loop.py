@@ -14,11 +14,11 @@ from conversations.events import tool_call_event
 from conversations.files import ThreadFiles
 from conversations.history import Row
 from conversations.media import with_media
-from conversations.parts import File, Summary, Text, ToolCall, ToolResult
+from conversations.parts import Delivery, Summary, Text, ToolCall, ToolResult
 from conversations.repair import asked
 from conversations.reply import Reply
 from conversations.steps import Step
-from conversations.tool_runs import Ran, run_tool
+from conversations.tool_runs import InFlight, Ran, run_tool
 from conversations.write_behind import record
 
 
@@ -42,9 +42,9 @@ class ToolEnded:
 
 @dataclass(frozen=True, slots=True)
 class FileReady:
-    """A tool made a file for the person; it is stored and belongs behind the words so far."""
+    """There is a file for the person; it is stored and belongs behind the words so far."""
 
-    file: File
+    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ async def _run_tools(
 
     The last thing it yields is what follows the step.
     """
-    running = {asyncio.create_task(run_tool(step, call, tools, language)): call for call in calls}
+    in_flight = InFlight()
+    running = {asyncio.create_task(run_tool(step, call, tools, language, in_flight)): call for call in calls}
     pending = set(running)
     try:
         for call in calls:
@@ -138,9 +139,10 @@ async def _run_tools(
                 ran = task.result()
                 last = not pending and count == len(done)
                 closed = await asyncio.shield(patiently(_keep)(step, running[task], ran, last))
+                in_flight.landed(ran.result.call_id)
                 yield ToolEnded(ran.result.call_id)
-                for file in ran.result.files:
-                    yield FileReady(file)
+                for delivery in ran.result.shown:
+                    yield FileReady(delivery)
         yield closed
     finally:
         for task in pending:
@@ -179,6 +181,6 @@ def replay(rows: Sequence[Row]) -> Iterator[TurnEvent]:
             if isinstance(part, Text) and row.role == "assistant":
                 yield TextDelta(part.text)
             elif isinstance(part, ToolResult):
-                yield from (FileReady(file) for file in part.files)
+                yield from (FileReady(delivery) for delivery in part.shown)
             elif isinstance(part, Summary):
                 yield SummedUp(Decimal(part.cost))

@@ -58,6 +58,11 @@ class Thread(models.Model):
     )
     system = models.TextField(editable=False)
     tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
+    instructions = models.TextField(
+        blank=True,
+        editable=False,
+        help_text="The person's instructions, as the model here was last told them.",
+    )
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     epoch_begins = models.PositiveBigIntegerField(
         default=0,
@@ -129,6 +134,9 @@ class Turn(models.Model):
     )
     model = models.CharField(max_length=128)
     state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
+    gone_model = models.CharField(
+        max_length=128, blank=True, help_text="The model its person had chosen, when it could not be asked."
+    )
     failure = models.CharField(max_length=32, blank=True)
     stop_requested = models.BooleanField(default=False)
     steps = models.PositiveIntegerField(default=0, help_text="Model calls opened so far.")

@@ -8,7 +8,7 @@ echoed only to the vendor that made it.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Luggage = dict[str, Any]
 
@@ -71,14 +71,29 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A file of this thread on its way to the person, and how it is to look there."""
+
+    file: File
+    caption: str = ""  # Markdown below it
+    mode: Literal["auto", "photo", "document"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of a call, in words for the model; `files` are for the person."""
+    """What came of a call, in words for the model; `files` it made and `deliveries` are for the person."""
 
     call_id: str
     name: str
     text: str
     is_error: bool = False
     files: tuple[File, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Delivery, ...]:
+        """Everything of this result that the person gets, in its order."""
+        return (*(Delivery(file) for file in self.files), *self.deliveries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,9 @@ def _part(row: dict[str, Any]) -> Part:
     kind = _KINDS[row.pop("kind")]
     if kind is ToolResult:
         row["files"] = tuple(File(**file) for file in row["files"])
+        row["deliveries"] = tuple(
+            Delivery(**{**each, "file": File(**each["file"])}) for each in row.get("deliveries", ())
+        )
     part: Part = kind(**row)
     return part
 

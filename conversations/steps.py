@@ -16,9 +16,9 @@ from billing.errors import PriceUnknown, SpendingRefused
 from billing.prices import rates_for
 from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
-from conversations.contracts import Model, Request
+from conversations.contracts import Model, Request, ToolSpec
 from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, may_be_summed_up, need_of, summary_of
-from conversations.models import Message, Turn
+from conversations.models import Message, Thread, Turn
 from conversations.parts import ToolCall
 from conversations.said import gather
 from conversations.threads import take_in, tools_of, waiting_messages
@@ -102,11 +102,17 @@ def open_step(
     request = Request(
         system=turn.thread.system,
         messages=history.to_request_messages(rows),
-        tools=tools_of(turn.thread) if model.tools else (),
+        tools=_offered(turn.thread, model),
         output_max=min(wanted, output_within(left, prompt, rates)),
         may_call=number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least),
     )
     return Step(*_place(turn), number=number, model=model, rates=rates, request=request, continues=continues)
+
+
+def _offered(thread: Thread, model: Model) -> tuple[ToolSpec, ...]:
+    """The thread's tools, without those that only other vendors run."""
+    specs = tools_of(thread) if model.tools else ()
+    return tuple(spec for spec in specs if not spec.native or spec.name in model.native)
 
 
 def _open_summary(

@@ -110,18 +110,23 @@ def start_beside(chat: Chat, *, user: User, tools: Iterable[Tool]) -> Thread:
 
 
 def _new_thread(chat: Chat, topic: int | None, user: User, tools: Iterable[Tool]) -> Thread:
-    alone = chat.kind == Chat.Kind.PRIVATE
-    system, specs = head_of(user, tools, began=timezone.now().date(), alone=alone)
-    return Thread(chat=chat, topic=topic, system=system, tools=specs)
+    theirs, alone = instructions_in(chat, user), chat.kind == Chat.Kind.PRIVATE
+    system, specs = head_of(theirs, tools, began=timezone.now().date(), alone=alone)
+    return Thread(chat=chat, topic=topic, system=system, tools=specs, instructions=theirs)
 
 
-def head_of(user: User, tools: Iterable[Tool], *, began: date, alone: bool) -> tuple[str, str]:
+def instructions_in(chat: Chat, user: User) -> str:
+    """What a person asks of every answer, in a chat of their own; a group is nobody's own."""
+    return user.instructions if chat.kind == Chat.Kind.PRIVATE else ""
+
+
+def head_of(instructions: str, tools: Iterable[Tool], *, began: date, alone: bool) -> tuple[str, str]:
     """What stands before the messages of an epoch: the system prompt, and the tools as JSON.
 
-    In a group (not `alone`) one person's own words to the model are nobody else's.
+    Not `alone`: in a group, where several people speak.
     """
     specs = [asdict(tool.spec) for tool in sorted(tools, key=lambda tool: tool.name)]
-    words = {"today": began, "instructions": user.instructions if alone else "", "alone": alone}
+    words = {"today": began, "instructions": instructions, "alone": alone}
     system = render_to_string("prompts/system.md", words)
     return system.strip(), json.dumps(specs, ensure_ascii=False)
 
@@ -221,8 +226,27 @@ def rows_of_turn(turn_id: int, *, user_id: int) -> list[Row] | None:
     return rows_of(Message.objects.filter(turn_id=turn_id))
 
 
+def news_for(thread: Thread, user: User, today: date) -> list[str]:
+    """What the model of a running thread must be told before its person's next words.
+
+    Call with the thread's row locked.
+    """
+    news = (day_changed(thread.spoken_on, today), instructions_changed(thread, user))
+    return [words for words in news if words]
+
+
 def day_changed(last: date | None, today: date) -> str | None:
     """The words that tell a model of a new day, when the thread's last message is of another one."""
     if last is None or last == today:
         return None
     return f"Today is {today:%A, %d %B %Y}."
+
+
+def instructions_changed(thread: Thread, user: User) -> str | None:
+    """The words that tell a model what its person asks of it by now, when it was told something else."""
+    theirs = instructions_in(thread.chat, user)
+    if thread.instructions == theirs:
+        return None
+    thread.instructions = theirs
+    thread.save(update_fields=["instructions"])
+    return render_to_string("prompts/instructions.md", {"instructions": theirs}).strip()

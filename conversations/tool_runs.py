@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from billing import ledger
+from billing.errors import PriceUnknown
 from billing.policy import can_use_paid_tool
 from config.aio import in_db
 from conversations.contracts import Tool, ToolContext, ToolFailed, ToolOutput
@@ -20,6 +21,10 @@ from conversations.parts import ToolCall, ToolResult
 from conversations.steps import HOLD_FOR, Step
 
 RESULT_MAX = 100_000  # characters of one tool result that a model is shown
+NOT_COVERED = (
+    "The person's balance, or what one answer may cost, does not cover this call. Say so, and name /pay."
+)
+NO_PRICE = "This tool has no price at the moment, so it cannot be used. Say so, and go on without it."
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +41,33 @@ class Ran:
     files: tuple[UserFile, ...] = ()
 
 
-async def run_tool(step: Step, call: ToolCall, tools: Mapping[str, Tool], language: str) -> Ran:
+@dataclass(slots=True)
+class InFlight:
+    """What the paid calls of one step that run side by side may still cost, each at most.
+
+    The hold must cover all of them together, or a hundred at once would each be let in on the same dollars.
+    """
+
+    ceilings: dict[str, Decimal] = field(default_factory=dict)  # call → dollars
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def admits(self, step: Step, call: ToolCall, ceiling: Decimal) -> bool:
+        """Does the hold cover the dearest outcome of this call beside the others? Then it is one of them."""
+        async with self.door:
+            needed = ceiling + sum(self.ceilings.values())
+            if not await in_db(_affords)(step, ceiling, needed):
+                return False
+            self.ceilings[call.id] = ceiling
+            return True
+
+    def landed(self, call_id: str) -> None:
+        """The call was charged: from here on the hold is smaller by what it really cost."""
+        self.ceilings.pop(call_id, None)
+
+
+async def run_tool(
+    step: Step, call: ToolCall, tools: Mapping[str, Tool], language: str, in_flight: InFlight
+) -> Ran:
     """One call to its result. Never raises for what a tool or a model did: a failure is a result too."""
     began = time.monotonic()
     tool = tools.get(call.name)
@@ -47,15 +78,20 @@ async def run_tool(step: Step, call: ToolCall, tools: Mapping[str, Tool], langua
         if step.calls and not tool.repeatable:
             status = "interrupted"
             raise ToolFailed(NO_RESULT)
-        if tool.price_max and not await in_db(_affords)(step, tool):
-            status = "refused"
-            raise ToolFailed("The person's balance does not cover this tool. Say so, and name /pay.")
+        if tool.price_max:
+            ceiling = await in_db(tool.ceiling)(call.arguments)
+            if ceiling and not await in_flight.admits(step, call, ceiling):
+                status = "refused"
+                raise ToolFailed(NOT_COVERED)
         context = ToolContext(step.user_id, step.thread_id, language, ThreadFiles(step.thread_id))
         async with asyncio.timeout(tool.seconds_max):
             output = await tool.run(context, **call.arguments)
     except ToolFailed as failed:
         status = "failed" if status == "done" else status
-        output = ToolOutput(str(failed))
+        output = ToolOutput(str(failed), cost=failed.cost, details=failed.details)
+    except PriceUnknown:
+        status = "refused"
+        output = ToolOutput(NO_PRICE)
     except TimeoutError:
         status = "timed_out"
         output = ToolOutput(f"The tool was stopped after {tool.seconds_max if tool else 0:.0f} seconds.")
@@ -77,15 +113,15 @@ async def run_tool(step: Step, call: ToolCall, tools: Mapping[str, Tool], langua
         _told(output.text, files),
         is_error=status != "done",
         files=tuple(part_of(file) for file in files),
+        deliveries=output.deliver,
     )
     return Ran(result, status, time.monotonic() - began, output.cost, output.details, files)
 
 
-def _affords(step: Step, tool: Tool) -> bool:
-    """Does the hold cover the dearest outcome of this tool?"""
-    if not can_use_paid_tool(step.user_id, tool.price_max):
+def _affords(step: Step, ceiling: Decimal, needed: Decimal) -> bool:
+    if not can_use_paid_tool(step.user_id, ceiling):
         return False
-    return ledger.extend(step.hold_key, needed=tool.price_max, expires_in=HOLD_FOR) >= tool.price_max
+    return ledger.extend(step.hold_key, needed=needed, expires_in=HOLD_FOR) >= needed
 
 
 def _told(text: str, files: Sequence[UserFile]) -> str:

@@ -4,25 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
 from accounts.services import lock_user
 from billing import ledger
-from conversations import history, said
+from conversations import history
 from conversations.contracts import Model, Reason
-from conversations.epochs import Need, can_be_summed_up
-from conversations.errors import LeaseLost, NotARetry
+from conversations.errors import LeaseLost
 from conversations.leases import LEASE, lease_end
+from conversations.model_choice import model_for
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
 from conversations.steps import Step, open_step, refuse
 from conversations.threads import (
     append,
-    day_changed,
     is_asked,
+    news_for,
     rows_of,
     take_in,
     unclaimed_messages,
@@ -62,7 +61,7 @@ def claim_turn(
     # Its first step is the one opened below.
     turn = new_turn(thread, user, owner, models, steps=1, guest_message=guest_message)
     placed = take_in(turn, waiting)
-    if news := day_changed(thread.spoken_on, waiting[-1].created_at.date()):
+    for news in news_for(thread, user, waiting[-1].created_at.date()):
         placed.append(append(turn.pk, thread.pk, thread.chat_id, "system", (Text(news),)))
     return Claim(turn, open_step(turn, models[turn.model], placed=placed), until)
 
@@ -85,9 +84,9 @@ def claim_next(thread_id: int, *, owner: str, models: Mapping[str, Model]) -> Cl
 def new_turn(
     thread: Thread, user: User, owner: str, models: Mapping[str, Model], **fields: int | str
 ) -> Turn:
-    model = user.model if user.model in models else settings.DEFAULT_MODEL
+    model, gone = model_for(user, models)
     lease = {"lease_owner": owner, "lease_until": Now() + LEASE}
-    return Turn.objects.create(thread=thread, user=user, model=model, **lease, **fields)
+    return Turn.objects.create(thread=thread, user=user, model=model, gone_model=gone, **lease, **fields)
 
 
 @transaction.atomic
@@ -170,31 +169,3 @@ def _end_state(turn: Turn) -> str:
     if turn.failure:
         return Turn.State.FAILED
     return Turn.State.STOPPED if turn.stop_requested else Turn.State.DONE
-
-
-@transaction.atomic
-def retry_turn(turn_id: int, *, user_id: int, owner: str, models: Mapping[str, Model]) -> Claim:
-    """Ask again where a turn broke off: completed steps stand, words that were cut are superseded.
-
-    Raises NotARetry when the turn is not the person's, not the last of its thread, or was answered.
-    """
-    lock_user(user_id)
-    old = (
-        Turn.objects.filter(pk=turn_id, user_id=user_id)
-        .select_related("thread", "thread__chat", "user")
-        .first()
-    )
-    if old is None or old.state in (Turn.State.RUNNING, Turn.State.DONE) or old.thread.hidden_at:
-        raise NotARetry(f"turn {turn_id}")
-    thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
-    if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
-        raise NotARetry(f"turn {turn_id} is not the last")
-    if old.messages.filter(role="assistant", reason="").update(superseded=True):
-        said.forget(thread.pk)
-    until = lease_end()
-    turn = new_turn(thread, old.user, owner, models, guest_message=old.guest_message)
-    take_in(turn, waiting_messages(thread.pk, author=user_id))
-    # Refused as it stands and in plain words: only a new epoch, with a fresh prompt and tools, can help.
-    refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)
-    need = Need.MUST if refused else None
-    return Claim(turn, open_step(turn, models[turn.model], need=need), until)

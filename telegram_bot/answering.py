@@ -1,6 +1,7 @@
 """Answers under way in this process: begun, stopped, taken over after a crash, brought to the person."""
 
 import asyncio
+import contextlib
 import math
 import secrets
 import time
@@ -15,6 +16,8 @@ from accounts.services import language_of, set_unreachable
 from config.aio import in_db
 from config.patience import patiently
 from conversations import leases, turns
+from conversations.again import retry_lane, retry_turn
+from conversations.erasing import stop_all_of
 from conversations.errors import LeaseLost
 from conversations.files import ThreadFiles
 from conversations.groups import question_of, request_stop_of, set_thread_dead
@@ -24,6 +27,7 @@ from conversations.threads import set_chat_dead
 from conversations.turns import Claim
 from telegram_bot import keyboards, services
 from telegram_bot.draft import Draft
+from telegram_bot.endings import words_below
 from telegram_bot.gate import Gate
 from telegram_bot.growing import GroupDestination, Growth
 from telegram_bot.guests import NOWHERE, REST, GuestDestination
@@ -34,8 +38,7 @@ from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, PlaceGone, Unreachable, Words
 from telegram_bot.private_words import privately
 from telegram_bot.rendering import Rich, Wish
-from telegram_bot.services import Desk
-from telegram_bot.texts import failure as failure_words
+from telegram_bot.services import Desk, Said
 from telegram_bot.texts import say
 
 log = structlog.get_logger(__name__)
@@ -45,13 +48,6 @@ RECOVER_SECONDS = 30.0
 DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
 WISHES: dict[str, Wish] = {"auto": "auto", "classic": "classic", "rich": "rich"}
-# A second try at the same question may end otherwise; for the rest a button would only disappoint.
-RETRYABLE = frozenset(
-    {"overloaded", "limited", "timeout", "cut", "crashed", "interrupted", "empty", "no_funds", "used_up"}
-    | {"too_many_turns", "daily_cap", "key", "bad_request", "no_price", "long"}
-)
-# What money mends.
-PAYABLE = frozenset({"no_funds", "used_up"})
 
 # In a group these are between the bot and who asked.
 ABOUT_MONEY = frozenset({"no_funds", "used_up", "too_dear", "long", "spending_blocked", "daily_cap"})
@@ -77,9 +73,14 @@ class Answers:
     async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
         async with self._doors:
-            claim = await in_db(services.take_in)(inbounds, update_ids, self._desk)
-        if claim is not None:
-            self.begin(claim)
+            taken = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+        match taken:
+            case Claim():
+                self.begin(taken)
+            case Said(sentence, language, context):
+                to = Destination(self._bot, inbounds[0].chat_id, inbounds[0].topic)
+                with contextlib.suppress(Unreachable):
+                    await to.say(say(sentence, language, **context))
 
     async def receive_edit(self, inbound: Inbound, update_id: int) -> None:
         """Take in a changed message; when it was the last question, answer it anew, below."""
@@ -150,7 +151,10 @@ class Answers:
         """Send what is left of an answer and the sentence below it; its failure, and the messages by unit."""
         try:
             failure = await self._outcome(claim, stream)
-            words = self._last_words(claim, failure, draft, stopped=stream.cancelled())
+            stopped = stream.cancelled() or claim.turn.stop_requested
+            nothing = ("stopped" if stopped else "empty") if draft.is_empty else ""
+            in_public = isinstance(to, GroupDestination | GuestDestination)
+            words = await words_below(claim.turn, failure, nothing=nothing, in_public=in_public)
             if isinstance(to, GuestDestination) and failure in ABOUT_MONEY:
                 words = Words(say("in_private", language_of(claim.turn.user)), to.rest)
             if not isinstance(to, GroupDestination):
@@ -246,25 +250,6 @@ class Answers:
             await patiently(leases.note)(claim.turn.pk, owner=self._desk.owner, failure="crashed")
             return "crashed"
 
-    def _last_words(self, claim: Claim, failure: str, draft: Draft, *, stopped: bool) -> Words | None:
-        """The sentence below the answer, where there is one to say."""
-        language = language_of(claim.turn.user)
-        if failure:
-            return Words(failure_words(failure, language), self._ways_on(claim.turn.pk, failure, language))
-        if draft.is_empty:
-            return Words(
-                say("stopped", language) if stopped or claim.turn.stop_requested else say("empty", language)
-            )
-        return None
-
-    @staticmethod
-    def _ways_on(turn: int, failure: str, language: str) -> InlineKeyboardMarkup | None:
-        """The buttons under a failure: to try again, and to pay when that is what is missing."""
-        if failure not in RETRYABLE:
-            return None
-        pay = say("pay_button", language) if failure in PAYABLE else ""
-        return keyboards.retry(turn, say("retry", language), pay=pay)
-
     async def _mark_unreachable(self, claim: Claim, gone: Unreachable) -> None:
         log.info("chat.unreachable", turn=claim.turn.pk, reason=str(gone))
         chat = claim.turn.thread.chat
@@ -290,6 +275,10 @@ class Answers:
         self._cancel([turn_id])
         return stopping
 
+    async def stop_person(self, telegram_id: int) -> None:
+        """Stop everything that is being answered to somebody, wherever they asked."""
+        self._cancel(await in_db(stop_all_of)(telegram_id))
+
     def _cancel(self, turn_ids: Sequence[int] | set[int]) -> None:
         for turn in turn_ids:
             if stream := self._streams.get(turn):
@@ -297,8 +286,19 @@ class Answers:
 
     async def retry(self, turn_id: int, user_id: int) -> None:
         """Ask a broken-off turn again. Raises NotARetry."""
-        claim = await in_db(turns.retry_turn)(
+        claim = await in_db(retry_turn)(
             turn_id, user_id=user_id, owner=self._desk.owner, models=self._desk.models
+        )
+        self.begin(claim)
+
+    async def retry_lane(self, chat_id: int, topic: int | None, user_id: int) -> None:
+        """Ask a lane's last question again, answered or not. Raises NotARetry."""
+        claim = await in_db(retry_lane)(
+            chat_telegram_id=chat_id,
+            topic=topic,
+            user_id=user_id,
+            owner=self._desk.owner,
+            models=self._desk.models,
         )
         self.begin(claim)
 

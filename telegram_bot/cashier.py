@@ -33,7 +33,7 @@ RECONCILE_SECONDS = 600.0
 CALL_SECONDS = 30  # of one call to Telegram; a refund is asked for again after a minute
 ALREADY = "CHARGE_ALREADY_REFUNDED"  # also said after a refund that had just succeeded (telegram-bot-api#690)
 RECEIPTS = {
-    Payment.State.PAID: "receipt",
+    Payment.State.PAID: "payment_receipt",
     Payment.State.REFUNDED: "refund_done",
     Payment.State.REFUND_RETURNED: "refund_returned",
 }

@@ -7,10 +7,13 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand, BotCommandScopeAllGroupChats
+from aiogram.types import (
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+)
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import translation
 
 from config.patience import patiently
 from conversations.providers import available, transcriber
@@ -29,15 +32,17 @@ from telegram_bot.handlers import (
     groups,
     guests,
     payments,
+    privacy,
     threads,
     topics,
 )
+from telegram_bot.handlers import settings as preferences
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
 from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
-from telegram_bot.texts import say
+from telegram_bot.texts import label, say
 from telegram_bot.topics import name_topic
 from tools.catalog import tools
 
@@ -85,6 +90,7 @@ def build() -> Roles:
     bursts = Bursts(porter.bring, hand_over)
     cashier = Cashier(bot)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter, cashier=cashier)
+    dispatcher.message.outer_middleware(preferences.forget_question)
     dispatcher.include_routers(
         payments.router(),
         topics.router(),
@@ -93,6 +99,8 @@ def build() -> Roles:
         guests.router(),
         threads.router(),
         account.router(),
+        preferences.router(),
+        privacy.router(),
         commands.router(),
         chat.router(),
     )
@@ -133,18 +141,21 @@ async def _apologise(bot: Bot, inbound: Inbound) -> None:
 
 
 async def set_menu(bot: Bot) -> None:
-    """The commands menu, in every language the bot speaks."""
-    for code, _ in settings.LANGUAGES:
-        language = None if code == settings.LANGUAGE_CODE else code
-        with translation.override(code):
-            menu = [BotCommand(command=it.command, description=str(it.description)) for it in commands.MENU]
-            in_groups = [
+    """The commands menu, in every language the bot speaks: one for private chats, a shorter one for groups."""
+    for scope, entries in (
+        (BotCommandScopeAllPrivateChats(), commands.MENU),
+        (BotCommandScopeAllGroupChats(), groups.GROUP_MENU),
+    ):
+        for code, _ in settings.LANGUAGES:
+            menu = [
                 BotCommand(
-                    command=it.command,
-                    description=str(it.description),
-                    is_ephemeral=it.command in groups.EPHEMERAL or None,
+                    command=entry.command,
+                    description=label(entry.description, code),
+                    is_ephemeral=entry.is_ephemeral or None,
                 )
-                for it in groups.GROUP_MENU
+                for entry in entries
             ]
-        await bot.set_my_commands(menu, language_code=language)
-        await bot.set_my_commands(in_groups, BotCommandScopeAllGroupChats(), language_code=language)
+            spoken = None if code == settings.LANGUAGE_CODE else code
+            await bot.set_my_commands(menu, scope=scope, language_code=spoken)
+    for code, _ in settings.LANGUAGES:  # what an older version said for every chat
+        await bot.delete_my_commands(language_code=None if code == settings.LANGUAGE_CODE else code)

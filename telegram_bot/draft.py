@@ -10,7 +10,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from conversations.contracts import TextDelta
 from conversations.loop import ToolBegan, ToolEnded, TurnEvent
-from conversations.parts import File
+from conversations.parts import Delivery, File
 from telegram_bot.frames import LABEL_SECONDS, Frame, Frames, RichFrame
 from telegram_bot.gate import Gate
 from telegram_bot.outgoing import Destination, Words
@@ -132,7 +132,7 @@ class Draft:
                 await self._pause()
 
     async def _deliver(self, unit: Unit) -> None:
-        if isinstance(unit, File):
+        if isinstance(unit, Delivery):
             await self._once(partial(self._file, unit))
         elif isinstance(unit, Words):
             await self._once(partial(self._to.say, unit.text, keyboard=unit.keyboard))
@@ -154,9 +154,9 @@ class Draft:
         if more or self._units.closed or not self._closing:
             await self._keep(self.sent)
 
-    async def _file(self, file: File) -> list[int]:
-        _, content = await self._read(file.id)
-        return await self._to.file(file.name, file.mime, content)
+    async def _file(self, delivery: Delivery) -> list[int]:
+        _, content = await self._read(delivery.file.id)
+        return await self._to.file(delivery, content)
 
     async def _frame_if_due(self) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """The one way out: everything the bot says in a chat goes through a Destination."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from aiogram.exceptions import (
     TelegramServerError,
 )
 from aiogram.methods import (
+    SendAnimation,
+    SendAudio,
     SendDocument,
     SendInvoice,
     SendMessage,
@@ -24,6 +27,8 @@ from aiogram.methods import (
     SendPhoto,
     SendRichMessage,
     SendRichMessageDraft,
+    SendVideo,
+    SendVoice,
     TelegramMethod,
 )
 from aiogram.types import (
@@ -32,14 +37,13 @@ from aiogram.types import (
     ForceReply,
     InlineKeyboardMarkup,
     InputRichMessage,
-    LabeledPrice,
     LinkPreviewOptions,
     Message,
     MessageEntity,
     ReplyParameters,
 )
 
-from billing.stars import CURRENCY
+from conversations.parts import Delivery
 from telegram_bot.gate import Banned
 from telegram_bot.latch import RichLatch
 from telegram_bot.rendering import Part, Rendered, Rich, plain, render, split
@@ -58,6 +62,8 @@ RETRY_SECONDS = (
 PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
 PLACEHOLDER_MAX = 64  # ForceReply.input_field_placeholder: "1-64 characters"
 PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
+AUDIO_TYPES = frozenset({"audio/mpeg", "audio/mp4", "audio/x-m4a"})  # sendAudio: ".MP3 or .M4A"
+CAPTION_UNITS_MAX = 1024  # UTF-16 code units, "after entities parsing"
 FRAME_SECONDS = 1.0  # faster was answered with bans in production
 KEEP_ALIVE_SECONDS = 15.0  # Telegram lets a draft fade after 30
 RICH = (SendRichMessage, SendRichMessageDraft)
@@ -82,20 +88,6 @@ class Unreachable(Exception):
 
 class PlaceGone(Unreachable):
     """The same for one topic only; the rest of its chat is as it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What an invoice says, in Stars."""
-
-    title: str
-    description: str
-    payload: str
-    stars: int
-
-    @property
-    def prices(self) -> list[LabeledPrice]:
-        return [LabeledPrice(label=self.title, amount=self.stars)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,21 +252,28 @@ class Destination:
             return False
         return True
 
-    async def file(self, name: str, mime: str, content: bytes) -> list[int]:
-        """Send a file: as a photo where Telegram takes one, else as a document."""
-        upload = BufferedInputFile(content, filename=name)
-        if mime in PHOTO_TYPES and len(content) <= PHOTO_BYTES_MAX:
+    async def file(self, delivery: Delivery, content: bytes) -> list[int]:
+        """Send a file as what it is where Telegram takes it so, else as a document; a caption is Markdown.
+
+        A caption longer than Telegram's is a message of its own below the file.
+        """
+        words = render(delivery.caption)
+        fits = words.units <= CAPTION_UNITS_MAX
+        below = (
+            {"caption": words.text or None, "caption_entities": entities_of(words) or None} if fits else {}
+        )
+        upload = BufferedInputFile(content, filename=delivery.file.name)
+        place = {"chat_id": self.chat_id, "message_thread_id": self.topic, "parse_mode": None, **below}
+        sent: list[int] = []
+        for method in _ways(delivery, len(content), upload, place):
             try:
-                photo = SendPhoto(chat_id=self.chat_id, message_thread_id=self.topic, photo=upload)
-                return [await self._deliver(photo)]
+                sent = [await self._deliver(method)]
+                break
             except TelegramBadRequest as error:  # too large, too long, or no picture after all
-                log.info("photo.refused", chat=self.chat_id, reason=error.message)
-        method = SendDocument(chat_id=self.chat_id, message_thread_id=self.topic, document=upload)
-        try:
-            return [await self._deliver(method)]
-        except TelegramBadRequest as error:
-            log.error("file.lost", chat=self.chat_id, reason=error.message)
-            return []
+                log.info("file.refused", chat=self.chat_id, reason=error.message)
+        else:
+            log.error("file.lost", chat=self.chat_id)
+        return sent if fits else sent + await self.say(delivery.caption)
 
     async def picture(
         self, content: bytes, words: str, *, keyboard: InlineKeyboardMarkup | None = None
@@ -296,20 +295,9 @@ class Destination:
             log.warning("photo.refused", chat=self.chat_id, reason=error.message)
             await self.say(words, keyboard=keyboard)
 
-    async def invoice(self, bill: Bill) -> None:
+    async def invoice(self, invoice: SendInvoice) -> None:
         """Send what Telegram makes a Pay button of."""
-        await self._deliver(
-            SendInvoice(
-                chat_id=self.chat_id,
-                message_thread_id=self.topic,
-                title=bill.title,
-                description=bill.description,
-                payload=bill.payload,
-                currency=CURRENCY,
-                prices=bill.prices,
-                provider_token="",
-            )
-        )
+        await self._deliver(invoice)
 
     async def _message(
         self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
@@ -347,6 +335,25 @@ class Destination:
                 log.warning("telegram.away", chat=self.chat_id, reason=str(error)[:200], again_in=pause)
                 await asyncio.sleep(pause)
                 tries += 1
+
+
+def _ways(
+    delivery: Delivery, size: int, upload: BufferedInputFile, place: dict[str, Any]
+) -> Iterator[TelegramMethod[Message]]:
+    """The methods to try for a file, one after the other; the last one takes everything."""
+    mime, mode = delivery.file.mime, delivery.mode
+    if mode != "document":
+        if mime in PHOTO_TYPES and size <= PHOTO_BYTES_MAX:
+            yield SendPhoto(photo=upload, **place)
+        elif mime == "image/gif":  # a photo would stand still
+            yield SendAnimation(animation=upload, **place)
+        elif mime in AUDIO_TYPES:
+            yield SendAudio(audio=upload, **place)
+        elif mime == "audio/ogg":
+            yield SendVoice(voice=upload, **place)
+        elif mime == "video/mp4":
+            yield SendVideo(video=upload, **place)
+    yield SendDocument(document=upload, disable_content_type_detection=mode == "document" or None, **place)
 
 
 def entities_of(rendered: Rendered) -> list[MessageEntity]:

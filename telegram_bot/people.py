@@ -23,6 +23,12 @@ def welcome(profile: Profile) -> Decimal:
 
 
 @transaction.atomic
+def person(profile: Profile) -> User:
+    """The person's row as it stands."""
+    return sync_user(profile)
+
+
+@transaction.atomic
 def known(profile: Profile) -> tuple[int, str]:
     """The person's row and the language to speak."""
     user = sync_user(profile)

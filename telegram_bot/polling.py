@@ -15,6 +15,7 @@ from billing.price_sync import seed_prices
 from config.patience import patiently
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.cashier import RECONCILE_SECONDS
+from telegram_bot.deliveries import DELIVER_SECONDS, deliver_exports
 from telegram_bot.dispatcher import Roles, build, set_menu
 from telegram_bot.inbox import AWAY_PAUSES, DEAF_SECONDS, WrongToken
 
@@ -58,6 +59,7 @@ async def serve(roles: Roles) -> None:
         group.create_task(_every(RENEW_SECONDS, partial(_show_life, roles), at_once=True))
         group.create_task(_every(RECOVER_SECONDS, roles.cashier.recover, at_once=True))
         group.create_task(_every(RECONCILE_SECONDS, roles.cashier.reconcile, at_once=True))
+        group.create_task(_every(DELIVER_SECONDS, partial(deliver_exports, roles.bot), at_once=True))
         group.create_task(roles.inbox.poll())
 
 

@@ -9,15 +9,23 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.profiles import Profile
-from accounts.services import sync_user
+from accounts.services import (
+    INSTRUCTIONS_MAX,
+    is_asked_for_instructions,
+    language_of,
+    set_instructions,
+    sync_user,
+)
 from billing import refunds, stars
 from billing.ledger import grant_starting_credit
 from billing.models import UnmatchedTransaction
 from conversations.contracts import Model, Tool
 from conversations.edits import amend
+from conversations.history import joined_text
 from conversations.models import Message
-from conversations.parts import Parts
+from conversations.parts import Parts, Text
 from conversations.threads import lane, receive, start_beside, sync_chat
 from conversations.topics import title_of
 from conversations.turns import Claim, claim_turn
@@ -88,8 +96,17 @@ class Desk:
     tools: Mapping[str, Tool]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence of ours that answers a burst in place of a model."""
+
+    sentence: str
+    language: str
+    context: Mapping[str, Any]
+
+
 @transaction.atomic
-def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> Claim | None:
+def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> Claim | Said | None:
     """Store one burst of a person's messages and begin the turn that answers it.
 
     One commit: the messages are there, their updates are handled, and the money for the first model
@@ -101,6 +118,9 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     if user.blocked_at is not None:
         mark_handled(update_ids)
         return None
+    if said := _take_instructions(user, burst):
+        mark_handled(update_ids)
+        return said
     if not (user.balance or user.held):  # perhaps new; the ledger knows who has had it
         grant_starting_credit(user.pk)
     thread = lane(
@@ -120,6 +140,22 @@ def take_in(burst: Sequence[Inbound], update_ids: Sequence[int], desk: Desk) -> 
     receive(thread, author=user, messages=[(inbound.message_id, inbound.brought) for inbound in burst])
     mark_handled(update_ids)
     return claim_turn(thread, user=user, owner=desk.owner, models=desk.models)
+
+
+def _take_instructions(user: User, burst: Sequence[Inbound]) -> Said | None:
+    """What a person was asked to write is no question to a model; None when nothing was asked, or it is no text."""
+    parts = [part for inbound in burst for part in inbound.parts]
+    if burst[0].chat_kind != "private" or not is_asked_for_instructions(user):
+        return None
+    words = [part for part in parts if isinstance(part, Text)]
+    if len(words) < len(parts):
+        return None
+    text = joined_text(words).strip()
+    counts = {"length": len(text), "longest": INSTRUCTIONS_MAX}
+    if len(text) > INSTRUCTIONS_MAX:
+        return Said("instructions_too_long", language_of(user), counts)
+    set_instructions(user, text)
+    return Said("instructions_set", language_of(user), {"instructions": text})
 
 
 @transaction.atomic

@@ -15,3 +15,9 @@ def say(sentence: str, language: str, **context: Any) -> str:
 def failure(key: str, language: str, **context: Any) -> str:
     """The sentence for a failure's key: what happened and what to do next."""
     return say("failure", language, key=key, **context)
+
+
+def label(words: object, language: str) -> str:
+    """Lazy words, such as a setting's title, in a language."""
+    with translation.override(language):
+        return str(words)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from conversations.contracts import TextDelta
 from conversations.loop import FileReady, StepBegan, SummedUp, TurnEvent
-from conversations.parts import File
+from conversations.parts import Delivery
 from telegram_bot.outgoing import Words
 
 
@@ -18,7 +18,7 @@ class Said:
     source: str
 
 
-Unit = Said | File | Words
+Unit = Said | Delivery | Words
 
 
 class Units:
@@ -38,12 +38,12 @@ class Units:
             case StepBegan():
                 self._gap = bool(self.source) and not event.continues
             case FileReady():
-                self.put(event.file)
+                self.put(event.delivery)
             case SummedUp():
                 if event.cost is not None:
                     self.put()  # an aside comes here
 
-    def put(self, unit: File | Words | None = None) -> None:
+    def put(self, unit: Delivery | Words | None = None) -> None:
         """End the stretch under way, and put this behind it."""
         if self.source.strip():
             self.closed.append(Said(self._said, self.source))

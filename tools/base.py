@@ -7,7 +7,7 @@ tool. What a model sends is checked and coerced before the coroutine sees it.
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_type_hints
 
@@ -34,16 +34,18 @@ def tool(
     icon: str,
     seconds_max: float,
     name: str | None = None,
-    price_max: Decimal = Decimal(0),
+    price_max: Decimal | Callable[[Mapping[str, Any]], Decimal] = Decimal(0),
     repeatable: bool = True,
     runs_in: Literal["bot", "worker"] = "bot",
+    native: bool = False,
 ) -> Callable[[Coroutine], Tool]:
     """Make a Tool of a coroutine `(context: ToolContext, …) -> ToolOutput`.
 
     `label` are the (lazy) words a person sees while it runs, `price_max` the dollars one call may
-    cost at most. Raises TypeError where the coroutine is not typed and documented.
+    cost at most, or a function of its checked arguments that says so; it may ask billing.prices.
+    Raises TypeError where the coroutine is not typed and documented.
     """
-    if price_max < 0:
+    if not callable(price_max) and price_max < 0:
         raise ValueError(f"price_max={price_max} is no price")
 
     def make(coroutine: Coroutine) -> Tool:
@@ -54,10 +56,11 @@ def tool(
             run=_checked(coroutine, arguments),
             label=label,
             icon=icon,
-            price_max=price_max,
+            price_max=_priced(coroutine.__name__, arguments, price_max) if callable(price_max) else price_max,
             seconds_max=seconds_max,
             repeatable=repeatable,
             runs_in=runs_in,
+            native=native,
         )
 
     return make
@@ -116,15 +119,27 @@ def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
 
 def _checked(coroutine: Coroutine, arguments: type[BaseModel]) -> Coroutine:
     async def run(context: ToolContext, /, **given: Any) -> ToolOutput:
-        try:
-            checked = arguments.model_validate(given)
-        except ValidationError as error:
-            raise ToolFailed(_sentence(coroutine.__name__, error)) from error
-        return await coroutine(
-            context, **{field: getattr(checked, field) for field in arguments.model_fields}
-        )
+        return await coroutine(context, **_valid(coroutine.__name__, arguments, given))
 
     return run
+
+
+def _priced(
+    name: str, arguments: type[BaseModel], price_max: Callable[[Mapping[str, Any]], Decimal]
+) -> Callable[[Mapping[str, Any]], Decimal]:
+    def ceiling(given: Mapping[str, Any]) -> Decimal:
+        return price_max(_valid(name, arguments, given))
+
+    return ceiling
+
+
+def _valid(name: str, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, checked and with their defaults. Raises ToolFailed that says what is wrong with each."""
+    try:
+        checked = arguments.model_validate(dict(given))
+    except ValidationError as error:
+        raise ToolFailed(_sentence(name, error)) from error
+    return {field: getattr(checked, field) for field in arguments.model_fields}
 
 
 def _sentence(name: str, error: ValidationError) -> str:

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from accounts.models import User
 from conversations.events import Event, ToolCallPayload
 from conversations.models import Thread, Turn
 from tools.models import ToolCall
 
 KIND = "tool_call"
+WORDLESS: dict[str, Any] = {"arguments": "", "result": "", "files": [], "error": ""}  # an erased call
 
 
 def write_tool_calls(events: Sequence[Event]) -> None:
     """Write finished calls (conversations.events.ToolCallPayload); one that is there already stays as it is.
 
-    A thread erased in the meantime takes nothing with it: the call stays, without its thread.
+    A thread erased in the meantime takes nothing with it: the call stays, without its thread. Of a person
+    erased in the meantime it says no more than that it ran, and what it cost.
     """
     payloads = [cast(ToolCallPayload, event.payload) for event in events]
     threads = set(
@@ -27,9 +32,21 @@ def write_tool_calls(events: Sequence[Event]) -> None:
     turns = set(
         Turn.objects.filter(pk__in={payload["turn_id"] for payload in payloads}).values_list("pk", flat=True)
     )
-    ToolCall.objects.bulk_create(
-        [_row(payload, threads, turns) for payload in payloads], ignore_conflicts=True
+    forgotten = set(
+        User.objects.filter(
+            pk__in={payload["user_id"] for payload in payloads}, telegram_id__isnull=True
+        ).values_list("pk", flat=True)
     )
+    rows = [_row(payload, threads, turns) for payload in payloads]
+    for row in rows:
+        if row.user_id in forgotten:
+            vars(row).update(WORDLESS)
+    ToolCall.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def erase_words(calls: QuerySet[ToolCall]) -> None:
+    """Take out of these calls what people and models said; that they ran, and what they cost, stays."""
+    calls.update(**WORDLESS)
 
 
 def _row(payload: ToolCallPayload, threads: set[int], turns: set[int]) -> ToolCall:

@@ -14,7 +14,7 @@ from conversations.hearing import Transcriber
 
 
 @functools.cache
-def _beside() -> tuple[ModuleType, ...]:
+def beside() -> tuple[ModuleType, ...]:
     """Every module beside this one, in the order of their names."""
     return tuple(
         importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)
@@ -23,7 +23,7 @@ def _beside() -> tuple[ModuleType, ...]:
 
 def modules() -> tuple[ModuleType, ...]:
     """Those that offer models."""
-    return tuple(module for module in _beside() if hasattr(module, "MODELS"))
+    return tuple(module for module in beside() if hasattr(module, "MODELS"))
 
 
 @functools.cache
@@ -45,5 +45,5 @@ def available() -> dict[str, Model]:
 
 def transcriber() -> Transcriber | None:
     """Who listens to recordings now: the first module with a TRANSCRIBER that `hears()`; None when nobody does."""
-    listeners = (module for module in _beside() if hasattr(module, "TRANSCRIBER"))
+    listeners = (module for module in beside() if hasattr(module, "TRANSCRIBER"))
     return next((module.TRANSCRIBER for module in listeners if module.hears()), None)

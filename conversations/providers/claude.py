@@ -27,7 +27,7 @@ from conversations.contracts import (
     ThinkingDelta,
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
-from conversations.providers.claude_request import VENDOR, body_of, echoed
+from conversations.providers.claude_request import SERVER_TOOLS, VENDOR, body_of, echoed
 from conversations.providers.neutral import arguments_of, whole
 from conversations.providers.retry import retrying
 
@@ -285,7 +285,7 @@ OUTPUT_MAX = 128_000
 
 
 def _model(model_id: str, name: str) -> Model:
-    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS)
+    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=frozenset(SERVER_TOOLS))
 
 
 MODELS = (

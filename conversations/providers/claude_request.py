@@ -24,6 +24,17 @@ Block = dict[str, Any]
 THINKING = {"type": "adaptive", "display": "summarized"}
 CACHE = {"type": "ephemeral"}  # on the request itself: the API moves the mark to the last block
 
+# Tools of these names are sent as Anthropic's own. `direct`: their default also lets code call them, which
+# some models refuse. The number of uses bounds what one call may cost before we know of it.
+SERVER_TOOLS: dict[str, Block] = {
+    "web_search": {"type": "web_search_20260318", "allowed_callers": ["direct"], "max_uses": 5},
+    "web_fetch": {
+        "type": "web_fetch_20260318",
+        "allowed_callers": ["direct"],
+        "max_uses": 5,
+        "max_content_tokens": 20_000,
+    },
+}
 NAME_MAX = 128  # characters of a tool's name or a call's id
 
 # What may be sent back of each block: the fields of the SDK's own parameter types. Fields that only
@@ -79,7 +90,7 @@ def body_of(model: Model, request: Request) -> dict[str, Any]:
     }
     if request.purpose == "answer":  # what is asked once is read by nobody again
         body["cache_control"] = CACHE
-    if request.purpose == "title":
+    if request.purpose in ("title", "look"):
         body["output_config"] = {"effort": "low"}
     if request.system.strip():
         body["system"] = whole(request.system)
@@ -91,6 +102,8 @@ def body_of(model: Model, request: Request) -> dict[str, Any]:
 
 
 def _tool(tool: ToolSpec) -> Block:
+    if tool.name in SERVER_TOOLS:
+        return {"name": tool.name, **SERVER_TOOLS[tool.name]}
     return {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 
@@ -17,6 +18,7 @@ from billing.pricing import Usage
 from conversations.contracts import (
     Done,
     Event,
+    Media,
     Model,
     ProviderError,
     Reason,
@@ -27,6 +29,7 @@ from conversations.contracts import (
 )
 from conversations.parts import File, Text, Thinking, ToolCall, ToolResult, text_of
 from conversations.providers import demo_words
+from conversations.providers.demo_tools import Known
 from conversations.providers.demo_words import Saying
 
 VENDOR = "demo"
@@ -90,7 +93,8 @@ def _saying(request: Request) -> Saying:
     """What to say next: an answer, what follows a tool's result, or the rest of an answer cut short."""
     messages = [message for message in request.messages if message.role != "system"]
     if request.purpose != "answer":
-        return demo_words.about(request.purpose, [text_of([part]) for part in messages[-1].parts])
+        told = [part.file.id if isinstance(part, Media) else text_of([part]) for part in messages[-1].parts]
+        return demo_words.about(request.purpose, told)
     rest = _rest(messages, request)
     return rest or _scripted(messages, request)
 
@@ -98,15 +102,16 @@ def _saying(request: Request) -> Saying:
 def _scripted(messages: Sequence[RequestMessage], request: Request) -> Saying:
     """What the script says after these messages."""
     tools = frozenset(tool.name for tool in request.tools) if request.may_call else frozenset()
+    known = _known(messages)
     first = not any(message.role == "assistant" for message in messages)
     last = messages[-1].parts if messages else ()
     results = [part for part in last if isinstance(part, ToolResult)]
     if not results:
-        return demo_words.answer(_question(messages), tools, first=first)
-    saying = demo_words.after(_question(messages[:-1]), results[-1])
+        return demo_words.answer(_question(messages), tools, known, first=first)
+    saying = demo_words.after(_question(messages[:-1]), results[-1], known)
     if not text_of(last).strip():
         return saying
-    more = demo_words.answer(text_of(last), tools, first=False)  # written while the tool ran
+    more = demo_words.answer(text_of(last), tools, known, first=False)  # written while the tool ran
     return replace(more, text=f"{saying.text}\n\n{more.text}")
 
 
@@ -132,13 +137,25 @@ def _question(messages: Sequence[RequestMessage]) -> str:
     """The person's last words, or the names of the files they sent; results are nobody's words."""
     for message in reversed(messages):
         if message.role == "user":
-            files = ", ".join(part.name for part in message.parts if isinstance(part, File))
+            files = ", ".join(part.name for part in _files(message))
             if words := SPEAKER.sub("", text_of(message.parts)).strip() or files:
                 return words
     return ""
 
 
-def _call(request: Request, name: str, arguments: dict[str, str]) -> ToolCall:
+def _files(message: RequestMessage) -> list[File]:
+    """What a person sent and what their tools made."""
+    made = [file for part in message.parts if isinstance(part, ToolResult) for file in part.files]
+    sent = [part.file if isinstance(part, Media) else part for part in message.parts]
+    return [part for part in sent if isinstance(part, File)] + made
+
+
+def _known(messages: Sequence[RequestMessage]) -> Known:
+    files = tuple((file.id, file.name) for message in messages for file in _files(message))
+    return Known(files, f"{settings.TELEGRAM_API_URL}/demo/starlings.html" if settings.PLAYGROUND else "")
+
+
+def _call(request: Request, name: str, arguments: dict[str, Any]) -> ToolCall:
     """The call with an id of its own: the same history gives the same id."""
     seed = f"{len(request.messages)}:{name}:{json.dumps(arguments, sort_keys=True)}"
     return ToolCall(f"demo_{_digest(seed)}", name, dict(arguments))
@@ -165,9 +182,14 @@ def _size(message: RequestMessage) -> int:
                 total += _tokens(part.text)
             case ToolCall():
                 total += _tokens(json.dumps(part.arguments))
+            case Media():
+                total += _tokens(part.file.name)
             case File():
                 total += _tokens(part.name)
     return total
 
 
-MODELS = (Model("demo", "Demo", VENDOR, WINDOW, OUTPUT_MAX, stream),)
+READS = frozenset(
+    {"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"}
+)  # and says it cannot
+MODELS = (Model("demo", "Demo", VENDOR, WINDOW, OUTPUT_MAX, stream, READS),)

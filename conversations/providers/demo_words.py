@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conversations.parts import ToolResult
+from conversations.providers import demo_tools
 from conversations.providers.demo_long import long_answer
+from conversations.providers.demo_tools import Known
 
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 FORMULA_TOOL = "render_latex"
@@ -17,7 +19,7 @@ class Saying:
 
     text: str
     thinking: str = ""
-    call: tuple[str, dict[str, str]] | None = None
+    call: demo_tools.Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +185,23 @@ SUMMARY_SHOWN = 4_000  # characters of a conversation's end that stand for it
 QUESTION_SHOWN = 300  # characters of an unknown question that are repeated
 
 
-def answer(question: str, tools: frozenset[str], *, first: bool) -> Saying:
+def answer(question: str, tools: frozenset[str], known: Known, *, first: bool) -> Saying:
     """What to say to a question; `first` when nothing was answered in this conversation yet."""
     language = _language(question)
-    saying = _on_topic(question, language, tools)
+    if name := demo_tools.wanted(question, tools, known):
+        call = demo_tools.call_of(name, question, tools, known)
+        saying = Saying((demo_tools.BEFORE[name] if call else demo_tools.NO_FILE)[language], call=call)
+    else:
+        saying = _on_topic(question, language, tools)
     return replace(saying, text=HONEST[language] + saying.text) if first else saying
 
 
-def after(question: str, result: ToolResult) -> Saying:
+def after(question: str, result: ToolResult, known: Known) -> Saying:
     """What to say when the tool it called has come back."""
     language = _language(question)
+    if result.name in demo_tools.BEFORE:
+        text, call = demo_tools.after(question, result, language, known)
+        return Saying(text, call=call)
     topic = _topic(question)
     if topic is None or topic.after is None:
         return Saying(NOTHING_LEFT[language])
@@ -211,6 +220,8 @@ def about(purpose: str, told: Sequence[str]) -> Saying:
     if purpose == "title":
         words = told[0].partition("\n")[2].split()[:TITLE_WORDS]
         return Saying(f"{DEMO[_language(told[0])]} {' '.join(words)}")
+    if purpose == "look":
+        return Saying(demo_tools.seen(told[0], told[-1], _language(told[-1])))
     language = _language(told[-1][-SUMMARY_SHOWN:])
     return Saying(f"{NO_SUMMARY[language]}\n\n{told[-1][-SUMMARY_SHOWN:]}")
 

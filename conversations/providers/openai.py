@@ -25,7 +25,7 @@ from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers import openai_chat
 from conversations.providers.neutral import arguments_of, whole
 from conversations.providers.openai_http import Body, Complaint, Mend, opened, translated
-from conversations.providers.openai_request import VENDOR, body_of, echoed
+from conversations.providers.openai_request import VENDOR, WEB_SEARCH, body_of, echoed
 from conversations.providers.retry import retrying
 
 INCOMPLETE = {"max_output_tokens": Reason.LENGTH, "content_filter": Reason.REFUSAL}
@@ -207,7 +207,7 @@ OUTPUT_MAX = 128_000
 
 
 def _model(model_id: str, name: str) -> Model:
-    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS)
+    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=frozenset({WEB_SEARCH}))
 
 
 # The newest of each size that genai-prices knows a price for.

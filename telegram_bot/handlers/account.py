@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 from aiogram import Bot, F, Router
 from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
-from aiogram.types import CallbackQuery, InaccessibleMessage, Message
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery, InaccessibleMessage, InlineKeyboardMarkup, Message
 from django.utils import translation
 
 from accounts.services import language_of
@@ -14,11 +15,12 @@ from billing import gifts, statement, vouchers
 from billing.errors import GiftRefused, VoucherRefused
 from billing.pricing import NANO
 from config.aio import in_db
-from telegram_bot import chart, keyboards, people
+from telegram_bot import chart, people
 from telegram_bot.handlers import reply
 from telegram_bot.intake import profile_of, topic_of
-from telegram_bot.keyboards import GiftPress, PayPress
+from telegram_bot.keyboards import OFFERS, GiftPress, Option, PayPress, choose
 from telegram_bot.outgoing import Destination, Unreachable
+from telegram_bot.presses import Pressed, answer, seal_for
 from telegram_bot.texts import say
 
 AMOUNT_LENGTH_MAX = 20  # characters of an amount somebody types
@@ -30,7 +32,7 @@ async def on_balance(message: Message, bot: Bot) -> None:
     user_id, language = await in_db(people.customer)(profile_of(message.from_user))
     account = await in_db(statement.statement_of)(user_id)
     words = say("balance", language, account=account, days=statement.DAYS)
-    keyboard = keyboards.one(say("pay_button", language), PayPress(what=keyboards.OFFERS), style="primary")
+    keyboard = _one(say("pay_button", language), PayPress(what=OFFERS), message.from_user.id)
     to = Destination(bot, message.chat.id, topic_of(message))
     try:
         if account.used:
@@ -58,22 +60,22 @@ async def on_gift(message: Message, command: CommandObject) -> None:
         await reply(message, "gift_no", key=refused.key, name=name)
         return
     press = GiftPress(taker=taker.pk, nano=int(usd / NANO))
-    keyboard = keyboards.one(say("gift_yes", language, usd=usd), press, style="primary")
+    keyboard = _one(say("gift_yes", language, usd=usd), press, message.from_user.id)
     await reply(message, "gift_sure", keyboard=keyboard, name=taker.display_name, usd=usd)
 
 
-async def on_gift_press(query: CallbackQuery, callback_data: GiftPress, bot: Bot) -> None:
+async def on_gift_press(query: CallbackQuery, press: GiftPress, bot: Bot) -> None:
     """The gift itself: once per question, however often its button is pressed."""
     user_id, language = await in_db(people.customer)(profile_of(query.from_user))
-    await query.answer()
+    await answer(query)
     asked = query.message
     if asked is None or isinstance(asked, InaccessibleMessage):
         await _tell(bot, query.from_user.id, say("old_button", language))
         return
-    usd = (callback_data.nano * NANO).quantize(NANO)
+    usd = (press.nano * NANO).quantize(NANO)
     key = f"gift:{user_id}:{asked.message_id}"
     try:
-        gift = await in_db(gifts.give)(user_id, callback_data.taker, usd, key=key, press=query.id)
+        gift = await in_db(gifts.give)(user_id, press.taker, usd, key=key, press=query.id)
     except GiftRefused as refused:
         await _tell(bot, query.from_user.id, say("gift_no", language, key=refused.key))
         return
@@ -97,6 +99,10 @@ async def on_redeem(message: Message, command: CommandObject) -> None:
         await reply(message, "redeem_no", key=refused.key)
         return
     await reply(message, "redeemed", usd=usd, balance=await in_db(people.balance_of)(user_id))
+
+
+def _one(words: str, press: CallbackData, person: int) -> InlineKeyboardMarkup:
+    return choose([Option(words, press)], seal_for(person))
 
 
 def _dollars(typed: str) -> Decimal | None:
@@ -127,5 +133,5 @@ def router() -> Router:
     router.message.register(on_balance, Command("balance"))
     router.message.register(on_gift, Command("gift"))
     router.message.register(on_redeem, Command("redeem"))
-    router.callback_query.register(on_gift_press, GiftPress.filter())
+    router.callback_query.register(on_gift_press, Pressed(GiftPress))
     return router

@@ -22,7 +22,7 @@ from telegram_bot.handlers import commands, reply
 from telegram_bot.handlers.commands import MenuEntry
 from telegram_bot.inbox import LATER
 from telegram_bot.intake import TEXT_MAX, Inbound, profile_of, to_inbound, topic_of
-from telegram_bot.keyboards import RetryPress, StopPress
+from telegram_bot.keyboards import StopPress
 from telegram_bot.outgoing import Destination, Unreachable, Words
 from telegram_bot.private_words import private_link, privately
 from telegram_bot.services import Desk
@@ -38,11 +38,9 @@ GROUP_MENU = [
     MenuEntry("ask", _("ask me something")),
     MenuEntry("new", _("start a fresh conversation")),
     MenuEntry("stop", _("stop the answer")),
-    MenuEntry("balance", _("see your balance")),
+    MenuEntry("balance", _("see your balance"), is_ephemeral=True),
     MenuEntry("help", _("all commands")),
 ]
-# Seen by nobody but who sends them and the bot.
-EPHEMERAL = frozenset({"balance"})
 
 
 async def on_question(message: Message, bot: Bot, bursts: Bursts, update_id: int) -> object:
@@ -228,19 +226,13 @@ async def on_stop_press(query: CallbackQuery, callback_data: StopPress, answers:
         await query.answer(say("nothing_to_stop", language))
 
 
-async def on_retry_press(query: CallbackQuery, callback_data: RetryPress, answers: Answers) -> None:
-    """Try again, in a group: who pressed pays, so only who asked may."""
-    if await _is_theirs(query, callback_data.turn):
-        await commands.on_retry(query, callback_data, answers)
-
-
 async def _is_theirs(query: CallbackQuery, turn_id: int) -> bool:
-    """Did this person ask that turn? Somebody else is told whose button it is."""
+    """Did this person ask that turn? Somebody else is told whose it is."""
     asked = await in_db(groups.asked)(turn_id)
     if asked is None or asked.telegram_id == query.from_user.id:
         return True
     _, language = await in_db(people.known)(profile_of(query.from_user))
-    await query.answer(say("not_yours", language, name=asked.name), show_alert=True)
+    await query.answer(say("stop_not_yours", language, name=asked.name), show_alert=True)
     return False
 
 
@@ -263,5 +255,4 @@ def router() -> Router:
     message.register(on_question, IN_GROUP)
     router.my_chat_member.register(on_membership, IN_GROUP)
     router.callback_query.register(on_stop_press, StopPress.filter())
-    router.callback_query.register(on_retry_press, RetryPress.filter())
     return router

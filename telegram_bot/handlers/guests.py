@@ -84,8 +84,8 @@ async def on_rest(message: Message, command: CommandObject, bot: Bot) -> None:
                 if words.strip():
                     await to.say(words)
                 words = ""
-                _, content = await ThreadFiles(thread).read(event.file.id)
-                await to.file(event.file.name, event.file.mime, content)
+                _, content = await ThreadFiles(thread).read(event.delivery.file.id)
+                await to.file(event.delivery, content)
         if words.strip():
             await to.say(words)
     except Unreachable:

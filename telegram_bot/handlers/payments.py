@@ -8,6 +8,7 @@ from aiogram import Bot, F, Router
 from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.filters import Command, CommandObject
+from aiogram.filters.callback_data import CallbackData
 from aiogram.types import (
     BotSubscriptionUpdated,
     CallbackQuery,
@@ -24,14 +25,16 @@ from accounts.services import language_by_telegram
 from billing import refunds, stars
 from billing.errors import OrderRefused, RefundRefused
 from billing.models import Payment
-from billing.stars import CURRENCY, MONTH_SECONDS, PACKAGES, Paid
+from billing.stars import CURRENCY, PACKAGES, Paid
 from config.aio import in_db
 from telegram_bot import keyboards, people, services
+from telegram_bot.bills import Bill
 from telegram_bot.cashier import Cashier
 from telegram_bot.handlers import reply
 from telegram_bot.intake import profile_of
-from telegram_bot.keyboards import PayPress, RefundPress, SubscriptionPress
-from telegram_bot.outgoing import Bill, Destination, Unreachable
+from telegram_bot.keyboards import Option, PayPress, RefundPress, SubscriptionPress, choose
+from telegram_bot.outgoing import Destination, Unreachable
+from telegram_bot.presses import Pressed, answer, seal_for
 from telegram_bot.rendering import render
 from telegram_bot.texts import say
 
@@ -61,21 +64,21 @@ async def on_amount(message: Message, bot: Bot) -> None:
     await _sell_amount(bot, message, message.from_user, message.text)
 
 
-async def on_pay_press(query: CallbackQuery, callback_data: PayPress, bot: Bot, cashier: Cashier) -> None:
+async def on_pay_press(query: CallbackQuery, press: PayPress, bot: Bot, cashier: Cashier) -> None:
     """A button of the offers."""
     user_id, language = await in_db(people.customer)(profile_of(query.from_user))
     chat = query.from_user.id
-    if callback_data.what == keyboards.CHECK:
-        await query.answer()
+    if press.what == keyboards.CHECK:
+        await answer(query)
         await _check(bot, chat, user_id, language, cashier)
-    elif callback_data.what == keyboards.ANY_AMOUNT:
-        await query.answer()
+    elif press.what == keyboards.ANY_AMOUNT:
+        await answer(query)
         await _ask_how_many(bot, chat, language)
-    elif package := PACKAGES.get(callback_data.what):
-        await query.answer()
+    elif package := PACKAGES.get(press.what):
+        await answer(query)
         await _sell(bot, chat, user_id, language, package.stars, package.name)
     else:
-        await query.answer()
+        await answer(query)
         await _show_offers(bot, chat, query.from_user)
 
 
@@ -91,18 +94,18 @@ async def _show_offers(bot: Bot, chat: int, user: User) -> None:
     user_id, language = await in_db(people.customer)(profile_of(user))
     offers = await in_db(stars.offers)()
     subscription = await in_db(stars.subscription_of)(user_id)
-    buttons: list[tuple[str, PayPress | SubscriptionPress]] = [
-        (say("pay_package", language, package=package, usd=usd), PayPress(what=package.name))
+    options = [
+        Option(say("pay_package", language, package=package, usd=usd), PayPress(what=package.name))
         for package, usd in offers
         if not (package.monthly and subscription)
     ]
-    buttons.append((say("pay_any", language), PayPress(what=keyboards.ANY_AMOUNT)))
-    buttons.append((say("pay_check", language), PayPress(what=keyboards.CHECK)))
+    options.append(Option(say("pay_any", language), PayPress(what=keyboards.ANY_AMOUNT)))
+    options.append(Option(say("pay_check", language), PayPress(what=keyboards.CHECK)))
     if subscription and subscription.subscription == Payment.Subscription.ACTIVE:
         words = say("subscription_end_button", language)
-        buttons.append((words, SubscriptionPress(payment=subscription.pk)))
+        options.append(Option(words, SubscriptionPress(payment=subscription.pk)))
     words = say("pay", language, subscription=subscription)
-    await _say(bot, chat, words, keyboards.column(buttons))
+    await _say(bot, chat, words, choose(options, seal_for(user.id), columns=1))
 
 
 async def _sell_amount(bot: Bot, message: Message, user: User, typed: str) -> None:
@@ -132,22 +135,13 @@ async def _sell(bot: Bot, chat: int, user_id: int, language: str, amount: int, p
         if monthly:
             await _send_subscription(bot, chat, language, order, bill)
         else:
-            await Destination(bot, chat).invoice(bill)
+            await Destination(bot, chat).invoice(bill.message(chat))
     except Unreachable:
         return
 
 
 async def _send_subscription(bot: Bot, chat: int, language: str, order: Payment, bill: Bill) -> None:
-    """A subscription is paid through a link; Telegram takes no invoice of one."""
-    url = await bot.create_invoice_link(
-        title=bill.title,
-        description=bill.description,
-        payload=bill.payload,
-        currency=CURRENCY,
-        prices=bill.prices,
-        provider_token="",
-        subscription_period=MONTH_SECONDS,
-    )
+    url = await bot(bill.monthly_link())
     words = say("subscription_offer", language, order=order)
     button = keyboards.link(say("subscription_button", language, order=order), url)
     await _say(bot, chat, words, button)
@@ -243,34 +237,32 @@ async def on_refund(message: Message, bot: Bot) -> None:
     assert message.from_user is not None
     user_id, language = await in_db(people.customer)(profile_of(message.from_user))
     rows = await in_db(refunds.payments_of)(user_id)
-    buttons = [
-        (say("refund_button", language, payment=row), RefundPress(payment=row.pk, sure=False))
+    options = [
+        Option(say("refund_button", language, payment=row), RefundPress(payment=row.pk, sure=False))
         for row, refusal in rows
         if not refusal
     ]
-    keyboard = keyboards.column(buttons) if buttons else None
+    keyboard = choose(options, seal_for(message.from_user.id), columns=1) if options else None
     await _say(bot, message.chat.id, say("refund", language, rows=rows), keyboard)
 
 
-async def on_refund_press(
-    query: CallbackQuery, callback_data: RefundPress, bot: Bot, cashier: Cashier
-) -> None:
+async def on_refund_press(query: CallbackQuery, press: RefundPress, bot: Bot, cashier: Cashier) -> None:
     """The first press says what will happen, the second does it."""
     user_id, language = await in_db(people.customer)(profile_of(query.from_user))
-    await query.answer()
-    if not callback_data.sure:
+    await answer(query)
+    if not press.sure:
         rows = {row.pk: (row, no) for row, no in await in_db(refunds.payments_of)(user_id)}
-        row, refusal = rows.get(callback_data.payment, (None, "unknown"))
+        row, refusal = rows.get(press.payment, (None, "unknown"))
         if row is not None and not refusal:
             yes = RefundPress(payment=row.pk, sure=True)
-            keyboard = keyboards.one(say("refund_yes", language, payment=row), yes, style="danger")
+            keyboard = _one(say("refund_yes", language, payment=row), yes, query.from_user.id)
             await _say(bot, query.from_user.id, say("refund_sure", language, payment=row), keyboard)
             return
         await _say(bot, query.from_user.id, say("refund_no", language, key=refusal))
         return
     try:
         payment = await in_db(refunds.request)(
-            callback_data.payment, by_user=user_id, reason="Asked for by the person."
+            press.payment, by_user=user_id, reason="Asked for by the person."
         )
     except RefundRefused as refused:
         await _say(bot, query.from_user.id, say("refund_no", language, key=refused.key))
@@ -278,13 +270,13 @@ async def on_refund_press(
     cashier.refund(payment.pk)
 
 
-async def on_subscription_press(query: CallbackQuery, callback_data: SubscriptionPress, bot: Bot) -> None:
+async def on_subscription_press(query: CallbackQuery, press: SubscriptionPress, bot: Bot) -> None:
     """End a subscription at its next date; the month that is paid stays."""
     user_id, language = await in_db(people.customer)(profile_of(query.from_user))
-    await query.answer()
+    await answer(query)
     subscription = await in_db(stars.subscription_of)(user_id)
     words = say("subscription_how_to_end", language)
-    if subscription and subscription.pk == callback_data.payment and subscription.charge_id:
+    if subscription and subscription.pk == press.payment and subscription.charge_id:
         try:
             await bot.edit_user_star_subscription(
                 query.from_user.id, subscription.charge_id, is_canceled=True
@@ -312,12 +304,16 @@ async def on_subscription(subscription: BotSubscriptionUpdated, bot: Bot) -> Non
 async def on_pay_support(message: Message) -> None:
     assert message.from_user is not None
     _, language = await in_db(people.customer)(profile_of(message.from_user))
-    keyboard = keyboards.one(say("pay_check", language), PayPress(what=keyboards.CHECK))
+    keyboard = _one(say("pay_check", language), PayPress(what=keyboards.CHECK), message.from_user.id)
     await reply(message, "paysupport", keyboard=keyboard, person=message.from_user.id)
 
 
 async def on_terms(message: Message) -> None:
     await reply(message, "terms", days=refunds.REFUNDABLE_FOR.days)
+
+
+def _one(words: str, press: CallbackData, person: int) -> InlineKeyboardMarkup:
+    return choose([Option(words, press)], seal_for(person))
 
 
 async def _say(bot: Bot, chat: int, words: str, keyboard: InlineKeyboardMarkup | None = None) -> None:
@@ -349,7 +345,7 @@ def router() -> Router:
     router.message.register(on_pay_support, private, Command("paysupport"))
     router.message.register(on_terms, private, Command("terms"))
     router.message.register(on_amount, private, is_amount)
-    router.callback_query.register(on_pay_press, PayPress.filter())
-    router.callback_query.register(on_refund_press, RefundPress.filter())
-    router.callback_query.register(on_subscription_press, SubscriptionPress.filter())
+    router.callback_query.register(on_pay_press, Pressed(PayPress))
+    router.callback_query.register(on_refund_press, Pressed(RefundPress))
+    router.callback_query.register(on_subscription_press, Pressed(SubscriptionPress))
     return router

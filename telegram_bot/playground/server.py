@@ -27,6 +27,7 @@ from telegram_bot.playground.state import Profile, State
 
 DEFAULT_LIFETIMES: Final = Lifetimes()
 HOST: Final = "127.0.0.1"
+DEMO_PAGE: Final = Path(__file__).resolve().parents[2] / "templates/playground/starlings.html"
 TOKEN: Final = "1000:playground"  # noqa: S105 - accepted by aiogram, opens nothing
 FORM_OVERHEAD_BYTES: Final = 1024 * 1024
 SHUTDOWN_SECONDS: Final = 1.0
@@ -114,6 +115,7 @@ class Playground:
             client_max_size=UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES,
         )
         app.router.add_route("*", "/bot{token:[^/]*}/{method}", self._bot_api)
+        app.router.add_get("/demo/starlings.html", _demo_page)
         app.router.add_get("/file/bot{token:[^/]*}/{path:.+}", self._download)
         People(self.state, self._pages).add_to(app)
         Control(self.state, self.log).add_to(app)
@@ -170,6 +172,11 @@ class Playground:
         if stored is None or len(stored.body) > DOWNLOAD_MAX_BYTES:
             return web.json_response(Refused(404, "Not Found").answer(), status=404)
         return web.Response(body=stored.body, content_type="application/octet-stream")
+
+
+async def _demo_page(_request: web.Request) -> web.StreamResponse:
+    """A page for web_fetch to read where there is no internet."""
+    return web.FileResponse(DEMO_PAGE)
 
 
 def _drop_connection(request: web.Request) -> None:

@@ -1,4 +1,4 @@
-"""`{{ name|literal }}`: what a person typed, inside a sentence that is Markdown."""
+"""What a person typed, inside a sentence that is Markdown: `{{ name|literal }}`, `{{ text|quoted }}`."""
 
 import re
 
@@ -13,3 +13,9 @@ PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&])")
 def literal(text: object) -> str:
     """Text whose punctuation means nothing."""
     return PUNCTUATION.sub(r"\\\1", " ".join(str(text).split()))
+
+
+@register.filter
+def quoted(text: object) -> str:
+    """The same, line by line, as a quotation."""
+    return "\n".join(f"> {literal(line)}  " for line in str(text).splitlines())

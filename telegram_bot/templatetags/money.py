@@ -1,9 +1,16 @@
-"""`{{ amount|dollars }}` and `{{ amount|exact }}` in the bot's sentences."""
+"""`{{ amount|dollars }}`, `{{ amount|exact }}` and `{{ tokens|count }}` in the bot's sentences."""
 
 from django import template
+from django.utils.formats import number_format
 
 from accounts.money import dollars, exact_dollars
 
 register = template.Library()
 register.filter("dollars", dollars)
 register.filter("exact", exact_dollars)
+
+
+@register.filter
+def count(number: int) -> str:
+    """A whole number grouped as the language groups it: 2,113."""
+    return number_format(number, use_l10n=True, force_grouping=True)

@@ -23,7 +23,7 @@ from genai_prices.types import Tier as ListedTier
 from billing import prices
 from billing.errors import PriceUnknown
 from billing.models import RATE_FIELDS, Price, StarRate
-from billing.price_sync import MODELS, published, rates_of, sync_prices
+from billing.price_sync import MODELS, UNITS, published, rates_of, sync_prices
 from billing.prices import offered, rates_for, unit_price
 from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, price
 
@@ -124,7 +124,7 @@ def introductory():
 
 
 def test_an_announced_price_is_charged_from_its_day_on(introductory: datetime):
-    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo", "transcription-second"]
+    assert sync_prices(["gemini-new"]) == ["gemini-new", "demo", *UNITS]
     assert sync_prices(["gemini-new"]) == []
     assert rates_for("gemini-new").tiers[0].input == 1
     assert rates_for("gemini-new", introductory - timedelta(seconds=1)).tiers[0].input == 1
@@ -268,7 +268,7 @@ def test_a_model_the_package_does_not_have_is_refused_and_the_others_are_priced(
     assert sync_prices(["claude-nobody-9", "claude-opus-5-5"]) == [
         "claude-opus-5-5",
         "demo",
-        "transcription-second",
+        *UNITS,
     ]
     assert "price_refused" in caplog.text
 

@@ -166,6 +166,15 @@ def test_refunds_and_charges_at_once_leave_nobody_with_both():
     assert audit() == []
 
 
+def test_a_payment_goes_back_to_who_made_it_and_to_nobody_else():
+    payment, other = paid(person_with("0")), person_with("5")
+    for wrong in (payment.pk, -1, 10**9):
+        with pytest.raises(RefundRefused, match="unknown"):
+            refunds.request(wrong, by_user=other.pk, reason="x")
+    payment.refresh_from_db()
+    assert payment.state == "paid"
+
+
 def test_an_old_payment_goes_back_by_force_only():
     user = person_with("0")
     payment = paid(user)

@@ -106,7 +106,7 @@ def test_a_newcomer_finds_the_chat_the_admin_and_a_login_that_works(copy: Copy) 
     copy.start()
     chat = re.findall(r"Chat  (\S+)", copy.log)[0]
     login, password = re.findall(r"Login  (\S+) / (\S+)", copy.log)[0]
-    assert "no model key: the demo model answers" in copy.log
+    assert "no key of a vendor: the demo model answers" in copy.log
     assert urllib.request.urlopen(chat).status == 200
     assert (
         urllib.request.urlopen(f"{copy.web}/health").read()

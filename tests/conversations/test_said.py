@@ -14,6 +14,7 @@ from accounts.services import lock_user
 from billing import ledger
 from billing.price_sync import seed_prices
 from billing.pricing import Usage
+from conversations.again import retry_turn
 from conversations.closing import close_step
 from conversations.contracts import Done, Reason
 from conversations.models import Thread, Turn
@@ -22,7 +23,7 @@ from conversations.providers import models
 from conversations.reply import Reply
 from conversations.steps import Step
 from conversations.threads import lane, receive, rows_of, said_in
-from conversations.turns import claim_turn, finish_turn, retry_turn
+from conversations.turns import claim_turn, finish_turn
 from tests.people import ANNA
 
 pytestmark = pytest.mark.django_db(transaction=True)

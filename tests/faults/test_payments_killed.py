@@ -11,7 +11,9 @@ from django.db.models import F
 from billing.models import BalanceOperation, Payment
 from billing.refunds import CALL_AGAIN_AFTER
 from config.aio import in_db
+from telegram_bot.keyboards import RefundPress
 from telegram_bot.playground.people import Person
+from telegram_bot.presses import seal_for
 from tests.faults import books
 from tests.faults.conftest import Stage
 from tests.faults.telegram import AFTER, BEFORE
@@ -75,7 +77,7 @@ async def bring(stage: Stage, point: Point, number: int) -> None:
         hold(stage, point, number)
         payment = await payment_of(number)
         assert payment
-        await person.press(bill, f"refund:{payment.pk}:1")
+        await person.press(bill, seal_for(number)(RefundPress(payment=payment.pk, sure=True)))
     async with asyncio.timeout(REACH_SECONDS):
         if point.commit:
             await stage.wire.reached(point.commit[0], number)

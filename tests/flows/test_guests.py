@@ -36,6 +36,7 @@ def methods(telegram: Playground) -> set[str]:
         "getUpdates",
         "deleteWebhook",
         "setMyCommands",
+        "deleteMyCommands",
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conversations import providers
-from conversations.providers import available, models, modules
+from conversations.providers import available, beside, models
 from tests.providers.conftest import NAMES, PROVIDERS
 
 
@@ -57,7 +57,7 @@ def another_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     yield tmp_path
     sys.modules.pop("conversations.providers.another", None)
-    modules.cache_clear()
+    beside.cache_clear()
     models.cache_clear()
 
 
@@ -69,7 +69,7 @@ def _write(folder: Path, model_id: str) -> ModuleType:
         "def ready():\n"
         "    return False\n"
     )
-    modules.cache_clear()
+    beside.cache_clear()
     models.cache_clear()
     return providers
 

@@ -31,14 +31,14 @@ async def echo(context: ToolContext, text: Annotated[str, Field(description="Wha
 '''
 LIST = """
 import json
-from django.conf import settings
-settings.configure(USE_I18N=False)
+import django
+django.setup()
 from tools.catalog import tools
-print(json.dumps({name: tool.schema["required"] for name, tool in tools().items()}))
+print(json.dumps({name: tool.schema.get("required", []) for name, tool in tools().items()}))
 """
 CHECK = """
-from django.conf import settings
-settings.configure(USE_I18N=False)
+import django
+django.setup()
 from tools.checks import the_catalog_can_be_read
 print(the_catalog_can_be_read())
 """
@@ -47,7 +47,7 @@ print(the_catalog_can_be_read())
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the packages that the catalog imports."""
-    for package in ("billing", "conversations", "tools"):
+    for package in ("accounts", "billing", "config", "conversations", "telegram_bot", "tools"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
@@ -60,7 +60,12 @@ def run(script: str, copy: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", script],
         cwd=copy,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copy)},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(copy),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "ENV_FILE": os.devnull,
+        },
         capture_output=True,
         text=True,
         timeout=60,
