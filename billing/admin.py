@@ -12,8 +12,18 @@ from unfold.decorators import display
 
 from accounts.admin_pages import NOTHING, LookPage, link_column, money_column
 from accounts.money import dollars, exact_dollars
-from billing import admin_adjust
-from billing.models import LONG_FIELDS, RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate
+from billing import admin_adjust, admin_stars
+from billing.models import (
+    LONG_FIELDS,
+    RATE_FIELDS,
+    BalanceOperation,
+    Hold,
+    Payment,
+    Price,
+    StarRate,
+    UnmatchedTransaction,
+    Voucher,
+)
 
 
 @admin.register(BalanceOperation)
@@ -107,37 +117,9 @@ class HoldPage(LookPage[Hold]):
         return Hold.State(hold.state).name.capitalize()
 
 
-@admin.register(Payment)
-class PaymentPage(LookPage[Payment]):
-    """Purchases of dollars with Stars."""
-
-    list_display = ("id", "person", "stars", "usd_shown", "state_shown", "flagged", "paid_at", "created_at")
-    list_filter = ("state", "flagged")
-    list_select_related = ("user",)
-    search_fields = ("=charge_id", "=user__telegram_id", "user__username")
-    search_help_text = "A charge id, a username or a Telegram id"
-    date_hierarchy = "created_at"
-    fields = (
-        ("user", "state"),
-        ("stars", "usd_shown"),
-        ("usd_per_star", "k1"),
-        ("k2", "k3"),
-        "charge_id",
-        ("created_at", "expires_at"),
-        "paid_at",
-        "refund_reason",
-        ("flagged", "note"),
-    )
-    person = link_column("user", "person")
-    usd_shown = money_column("usd", "worth")
-
-    @display(  # type: ignore[untyped-decorator]
-        description="state",
-        ordering="state",
-        label={"Ordered": "info", "Paid": "success", "Refunded": "warning"},
-    )
-    def state_shown(self, payment: Payment) -> str:
-        return payment.get_state_display()
+admin.site.register(Payment, admin_stars.PaymentPage)
+admin.site.register(UnmatchedTransaction, admin_stars.UnmatchedPage)
+admin.site.register(Voucher, admin_stars.VoucherPage)
 
 
 class DatedPage(LookPage[Any]):

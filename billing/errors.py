@@ -64,3 +64,31 @@ class HoldClosed(LedgerMisused):
 
 class PriceUnknown(BillingError):
     """There is no usable, enabled price: nothing may be asked of this model or unit."""
+
+
+class RateMissing(BillingError):
+    """Nobody has said what a Star is worth."""
+
+
+class Refused(BillingError):
+    """A wish that is not granted; nothing was changed. `key` names the sentence that says why."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class OrderRefused(Refused):
+    """These Stars cannot be ordered."""
+
+
+class RefundRefused(Refused):
+    """This payment is not given back."""
+
+
+class GiftRefused(Refused):
+    """These dollars cannot be given away."""
+
+
+class VoucherRefused(Refused):
+    """This code gives nothing."""

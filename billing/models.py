@@ -1,47 +1,29 @@
 """The tables of money: constraints before code.
 
 Dollars are Decimal(20, 9) from end to end. Only billing/ledger.py writes operations and holds, and
-an operation, once written, is never changed: triggers of migration 0002 refuse it.
+an operation, once written, is never changed: triggers of migration 0002 refuse it. Stars and vouchers
+have files of their own and are imported from here like the rest.
 """
 
 from decimal import Decimal
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Staff, User
+from billing.columns import KEY_LENGTH_MAX, ExactJSONEncoder, dollars
+from billing.models_stars import Payment as Payment
+from billing.models_stars import Reconciliation as Reconciliation
+from billing.models_stars import StarRate as StarRate
+from billing.models_stars import UnmatchedTransaction as UnmatchedTransaction
+from billing.models_vouchers import Voucher as Voucher
+from billing.models_vouchers import VoucherUse as VoucherUse
+from billing.models_vouchers import WrongCode as WrongCode
 from billing.pricing import RATE_MAX, Rates, Tier
 
-KEY_LENGTH_MAX = 200  # a Telegram charge id has about 90 characters
 RATE_FIELDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
-
-
-class ExactJSONEncoder(DjangoJSONEncoder):
-    """Writes decimals as strings and refuses floats: what explains a charge must be exact."""
-
-    def encode(self, o: Any) -> str:
-        refuse_floats(o)
-        return super().encode(o)
-
-
-def refuse_floats(value: Any) -> None:
-    """Raise TypeError when a float stands anywhere in `value`."""
-    if isinstance(value, float):
-        raise TypeError(f"a float among the details of money: {value!r}")
-    if isinstance(value, dict):
-        for item in value.values():
-            refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            refuse_floats(item)
-
-
-def dollars(**options: Any) -> "models.DecimalField[Any, Any]":
-    """A column of dollars: nine places hold one token at any price, so nothing is ever rounded."""
-    return models.DecimalField(max_digits=20, decimal_places=9, **options)
 
 
 class BalanceOperation(models.Model):
@@ -231,103 +213,3 @@ class Price(models.Model):
             long = {name: getattr(self, f"long_{name}") for name in RATE_FIELDS}
             tiers.append(Tier(above=self.long_above, **long))
         return Rates(tiers=tuple(tiers), web_search=self.web_search or Decimal(0), price_id=self.pk)
-
-
-class StarRate(models.Model):
-    """What a Telegram Star is worth from a date on: stars × usd_per_star × (1 − k1 − k2 − k3)."""
-
-    effective_from = models.DateTimeField(unique=True)
-    usd_per_star = dollars(help_text="Dollars Telegram pays for one Star.")
-    k1 = models.DecimalField(max_digits=7, decimal_places=6, help_text="Telegram's share at withdrawal.")
-    k2 = models.DecimalField(
-        max_digits=7, decimal_places=6, help_text="Telegram's fee for topics in private chats."
-    )
-    k3 = models.DecimalField(max_digits=7, decimal_places=6, help_text="The owner's margin.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(usd_per_star__gt=0, usd_per_star__lte=1), name="star_rate_is_sane"
-            ),
-            models.CheckConstraint(
-                condition=Q(k1__gte=0, k2__gte=0, k3__gte=0) & Q(k1__lt=1 - F("k2") - F("k3")),
-                name="star_rate_shares_leave_something",
-            ),
-        ]
-        ordering = ["-effective_from"]
-
-    def __str__(self) -> str:
-        return f"{self.usd_per_star:f} from {self.effective_from:%Y-%m-%d}"
-
-    @property
-    def usd(self) -> Decimal:
-        """Dollars credited for one Star."""
-        kept = 1 - self.k1 - self.k2 - self.k3
-        return Decimal(self.usd_per_star * kept)
-
-
-class Payment(models.Model):
-    """A purchase of dollars with Stars, from the order to a refund.
-
-    The order keeps the rate it was made at, and the credit uses it. A second payment of one order is
-    a row of its own: what tells payments apart is Telegram's charge id.
-    """
-
-    class State(models.TextChoices):
-        ORDERED = "ordered", "Ordered"
-        PAID = "paid", "Paid"
-        REFUND_REQUESTED = "refund_requested", "Refund requested"
-        REFUND_DEBITED = "refund_debited", "Refund debited"
-        REFUND_SENT = "refund_sent", "Refund asked of Telegram"
-        REFUNDED = "refunded", "Refunded"
-        REFUND_RETURNED = "refund_returned", "Refund refused, dollars given back"
-
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="payments")
-    state = models.CharField(max_length=20, choices=State, default=State.ORDERED)
-    charge_id = models.CharField(
-        max_length=KEY_LENGTH_MAX,
-        unique=True,
-        null=True,
-        blank=True,
-        help_text="Telegram's; empty until paid.",
-    )
-    stars = models.PositiveIntegerField()
-    usd = dollars(help_text="Dollars this many Stars are credited as.")
-    usd_per_star = dollars()
-    k1 = models.DecimalField(max_digits=7, decimal_places=6)
-    k2 = models.DecimalField(max_digits=7, decimal_places=6)
-    k3 = models.DecimalField(max_digits=7, decimal_places=6)
-    expires_at = models.DateTimeField(help_text="After this the order is not approved any more.")
-    paid_at = models.DateTimeField(null=True, blank=True)
-    refund_reason = models.CharField(max_length=500, blank=True)
-    flagged = models.BooleanField(default=False, help_text="Staff should look at it.")
-    note = models.CharField(max_length=500, blank=True, help_text="Why it is flagged.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(stars__gt=0), name="payment_has_stars"),
-            models.CheckConstraint(
-                condition=Q(usd__gt=0, usd__lt=Decimal(10) ** 11), name="payment_has_a_worth"
-            ),
-            models.CheckConstraint(
-                condition=Q(state="ordered", charge_id__isnull=True, paid_at__isnull=True)
-                | (
-                    ~Q(state="ordered") & ~Q(charge_id="") & Q(charge_id__isnull=False, paid_at__isnull=False)
-                ),
-                name="payment_is_paid_when_it_has_a_charge_id",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["user", "-id"], name="payment_of_user"),
-            models.Index(
-                fields=["id"],
-                condition=Q(state__in=("refund_requested", "refund_debited", "refund_sent")),
-                name="payment_refund_under_way",
-            ),
-        ]
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.stars} ⭐ {self.state}"

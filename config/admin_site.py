@@ -87,6 +87,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Holds", "lock_clock", "billing.hold"),
                     _item("Prices", "sell", "billing.price"),
                     _item("Star rates", "star", "billing.starrate"),
+                    _item("Unmatched Stars", "help", "billing.unmatchedtransaction"),
+                    _item("Vouchers", "confirmation_number", "billing.voucher"),
                 ],
             },
             {

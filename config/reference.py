@@ -85,6 +85,26 @@ def commands() -> str:
     return _rows(("command", *(name for _, name in settings.LANGUAGES), "in groups"), rows)
 
 
+def stars() -> str:
+    """What each package is worth at the first rate, without a margin of the owner's and with a tenth."""
+    packages = import_module("billing.stars").PACKAGES.values()
+    tables = import_module("billing.models_stars")
+    first = import_module("billing.price_sync").FIRST_STAR_RATE
+    margins = (Decimal(0), Decimal("0.10"))
+    rates = [tables.StarRate(**{**first, "k3": margin}) for margin in margins]
+    shares = " − ".join(f"{first[name].normalize():f}" for name in ("k1", "k2"))
+    rows = [
+        (
+            str(package.title),
+            f"{package.stars}{' a month' if package.monthly else ''}",
+            *(f"${tables.worth(package.stars, rate).normalize():f}" for rate in rates),
+            f"{package.stars} × {first['usd_per_star'].normalize():f} × (1 − {shares} − k3)",
+        )
+        for package in packages
+    ]
+    return _rows(("package", "Stars", *(f"k3 = {margin:f}" for margin in margins), "how"), rows)
+
+
 def kinds() -> str:
     """Every kind of message, and what becomes of it."""
     registry = import_module("telegram_bot.kinds").KINDS
@@ -98,6 +118,7 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("tools.md", "tools", tools),
     ("cache.md", "lifetimes", cache),
     ("commands.md", "commands", commands),
+    ("stars.md", "packages", stars),
     ("kinds.md", "kinds", kinds),
 )
 

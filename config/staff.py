@@ -14,6 +14,7 @@ LAST_APP = "telegram_bot"  # when its tables stand, so do everybody's permission
 PERMISSIONS = {
     "conversations.message": {"read_words": "Can read what people and models said"},
     "billing.balanceoperation": {"adjust_balance": "Can adjust a person's balance"},
+    "billing.payment": {"refund_payment": "Can give a payment back and settle what Telegram's list says"},
     "accounts.user": {
         "block_person": "Can block and unblock a person",
         "allow_spending": "Can lift the audit's block of a person's spending",
@@ -41,6 +42,10 @@ GROUPS = {
         *PEOPLE,
         *MONEY,
         "billing.adjust_balance",
+        "billing.refund_payment",
+        "billing.view_unmatchedtransaction",
+        "billing.view_voucher",
+        "billing.add_voucher",
         "accounts.allow_spending",
         "billing.view_price",
         "billing.add_price",

@@ -21,9 +21,21 @@ from conversations.titles import Named
 from telegram_bot import services
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
+from telegram_bot.cashier import Cashier
 from telegram_bot.files import Porter
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands, copying, groups, guests, privacy, threads, topics
+from telegram_bot.handlers import (
+    account,
+    chat,
+    commands,
+    copying,
+    groups,
+    guests,
+    payments,
+    privacy,
+    threads,
+    topics,
+)
 from telegram_bot.handlers import settings as preferences
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
@@ -48,6 +60,7 @@ class Roles:
     names: Names
     bursts: Bursts
     inbox: Inbox
+    cashier: Cashier
 
 
 def build() -> Roles:
@@ -75,20 +88,23 @@ def build() -> Roles:
         await receive(roles, burst)
 
     bursts = Bursts(porter.bring, hand_over)
-    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter)
+    cashier = Cashier(bot)
+    dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter, cashier=cashier)
     dispatcher.message.outer_middleware(preferences.forget_question)
     dispatcher.include_routers(
+        payments.router(),
         topics.router(),
         copying.router(),
         groups.router(),
         guests.router(),
         threads.router(),
+        account.router(),
         preferences.router(),
         privacy.router(),
         commands.router(),
         chat.router(),
     )
-    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
+    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts), cashier)
     return roles
 
 

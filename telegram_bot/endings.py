@@ -7,7 +7,7 @@ from config.patience import patiently
 from conversations.models import Turn
 from conversations.providers import models
 from conversations.receipts import Receipt, is_worth_a_look, receipt_of
-from telegram_bot.keyboards import Option, ReceiptPress, RetryPress, choose
+from telegram_bot.keyboards import OFFERS, Option, PayPress, ReceiptPress, RetryPress, choose
 from telegram_bot.outgoing import Words
 from telegram_bot.presses import seal_for
 from telegram_bot.texts import failure as failure_words
@@ -73,6 +73,8 @@ def written(ending: Ending) -> Words | None:
     options = []
     if ending.failure in RETRYABLE:
         options.append(Option(say("retry", language), RetryPress(turn=ending.turn.pk)))
+    if ending.failure in USED_UP and not ending.in_public:
+        options.append(Option(say("pay_button", language), PayPress(what=OFFERS)))
     if ending.shows_receipt and not ending.details:
         options.append(Option(say("receipt_details", language), ReceiptPress(turn=ending.turn.pk)))
     seal = seal_for(ending.turn.user.telegram_id or 0)

@@ -17,7 +17,7 @@ from django.utils.timesince import timesince
 from accounts.admin_pages import list_address
 from accounts.models import User
 from accounts.money import dollars
-from billing.models import BalanceOperation, Hold
+from billing.models import BalanceOperation, Hold, Payment, UnmatchedTransaction
 from conversations import write_behind
 from conversations.models import DeadEvent, Turn
 from telegram_bot.models import Update
@@ -147,6 +147,17 @@ def _money(now: datetime, spent: Mapping[date, Decimal]) -> list[Tile]:
     return [
         Tile("Paid in today", dollars(revenue), "top-ups less refunds", BalanceOperation),
         Tile("Used today", dollars(usage), "models and tools, as charged", BalanceOperation),
+        *_to_look_at(),
+    ]
+
+
+def _to_look_at() -> list[Tile]:
+    """What went another way than it should with Stars."""
+    flagged = Payment.objects.filter(flagged=True).count()
+    unmatched = UnmatchedTransaction.objects.filter(settled_at__isnull=True).count()
+    return [
+        Tile("Flagged payments", str(flagged), "", Payment, {"flagged__exact": "1"}, alarm=flagged > 0),
+        Tile("Unmatched Stars", str(unmatched), "", UnmatchedTransaction, {"settled": "no"}, unmatched > 0),
     ]
 
 

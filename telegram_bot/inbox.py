@@ -1,9 +1,10 @@
 """The durable inbox: updates are stored before Telegram is told that they arrived, then handed out in order."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -34,6 +35,7 @@ DEAF_SECONDS = 90.0  # without a successful getUpdates for so long the connectio
 AWAY_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 TRIES_MAX = 3  # of a handler that raises
 TRY_PAUSES = (1.0, 2.0)
+STORE_SECONDS_MAX = 1.0  # PostgreSQL stores a batch in a few milliseconds, or something is wrong with it
 AT_ONCE_MAX = 200  # updates handled side by side
 
 # A handler's answer when it has taken the update into a burst, whose own transaction handles it.
@@ -64,6 +66,9 @@ class Inbox:
         self._lanes: dict[int | None, deque[Mapping[str, Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: set[int] = set()  # update ids in hand, so that recovery does not hand them out twice
+        self._buyers: dict[
+            int, asyncio.Task[None]
+        ] = {}  # pre-checkouts being answered before they are stored
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self.last_poll = time.monotonic()
 
@@ -93,15 +98,47 @@ class Inbox:
     async def _take(self, payloads: Sequence[Any]) -> int | None:
         """Store what came and hand it out; returns the offset that confirms it."""
         updates = _numbered(payloads)
+        self._answer_buyers(updates)
         if not updates:
             await asyncio.sleep(AWAY_PAUSES[-1])  # it comes again at once, for as long as Telegram keeps it
             return None
-        new = await patiently(services.store_updates)(updates)
+        new = await self._store(updates)
         if len(new) == len(updates):
             self.hand_out(updates)
         else:  # some were delivered again, or stored by a commit whose answer got lost
             await self.recover()
         return int(updates[-1]["update_id"]) + 1
+
+    async def _store(self, updates: Sequence[Mapping[str, Any]]) -> set[int]:
+        """Write updates down; while that takes long, buyers among those that come are told no in time."""
+        storing = asyncio.create_task(patiently(services.store_updates)(updates))
+        try:
+            while not (await asyncio.wait({storing}, timeout=STORE_SECONDS_MAX))[0]:
+                await self._look_for_buyers()
+            return storing.result()
+        finally:
+            storing.cancel()
+
+    async def _look_for_buyers(self) -> None:
+        """See what waits at Telegram without confirming any of it."""
+        call = self._bot(GetRawUpdates(timeout=1), request_timeout=POLL_SECONDS)
+        try:
+            self._answer_buyers(_numbered(await call))
+        except (TelegramAPIError, ClientDecodeError) as error:
+            log.warning("telegram.away", reason=f"{type(error).__name__}: {error}"[:200])
+
+    def _answer_buyers(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+        """Whoever stands at the checkout has ten seconds: past the table, the lanes and the slots."""
+        for payload in payloads:
+            number = payload["update_id"]
+            if kind_of(payload) == "pre_checkout_query" and number not in self._buyers:
+                self._buyers[number] = self._start(self._handle(payload, buyer=True))
+
+    async def _finish_buyer(self, number: int) -> None:
+        """A buyer's update is in the table now: it is handled once the answer was given."""
+        await asyncio.wait({self._buyers[number]})
+        await self.handled([number])
+        del self._buyers[number]
 
     async def _wait_out(self, error: Exception, tries: int) -> None:
         """Say in words why nothing comes in, and pause; a connection that stays silent is made anew."""
@@ -137,6 +174,9 @@ class Inbox:
             if payload["update_id"] in self._known:
                 continue
             self._known.add(payload["update_id"])
+            if payload["update_id"] in self._buyers:
+                self._start(self._finish_buyer(payload["update_id"]))
+                continue
             if is_at_once(payload):
                 self._start(self._handle(payload))
                 continue
@@ -147,10 +187,11 @@ class Inbox:
                 self._lanes[lane] = deque([payload])
                 self._start(self._work(lane))
 
-    def _start(self, coroutine: Any) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _work(self, lane: int | None) -> None:
         """Handle one chat's updates one after the other, until there are none."""
@@ -164,14 +205,14 @@ class Inbox:
         finally:
             del self._lanes[lane]
 
-    async def _handle(self, payload: Mapping[str, Any]) -> None:
+    async def _handle(self, payload: Mapping[str, Any], *, buyer: bool = False) -> None:
         """Handle one update: three tries, then it is dead and the chat goes on."""
         number = payload["update_id"]
         if kind_of(payload) not in ALLOWED_UPDATES:
             log.warning("update.unasked", update=number, kind=kind_of(payload))
             await self.handled([number])
             return
-        async with self._slots:
+        async with contextlib.nullcontext() if buyer else self._slots:
             try:
                 update = Update.model_validate(payload, context={"bot": self._bot})
             except ValidationError as error:
@@ -189,7 +230,7 @@ class Inbox:
                     await asyncio.sleep(TRY_PAUSES[tries - 1])
                 else:
                     break
-            if outcome is not LATER:
+            if outcome is not LATER and not buyer:
                 await self.handled([number])
 
     async def _dispatch(self, update: Update) -> Any:

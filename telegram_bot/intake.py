@@ -32,6 +32,8 @@ ALLOWED_UPDATES = [
 ]
 # These wait for nothing: their senders do not, or they are about what is under way.
 AT_ONCE = frozenset({"callback_query", "pre_checkout_query", "stopped_message_generation", "guest_message"})
+# Money that came or went waits for no words.
+MONEY = frozenset({"successful_payment", "refunded_payment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +208,9 @@ def is_at_once(payload: Mapping[str, Any]) -> bool:
     if kind_of(payload) in AT_ONCE:
         return True
     message = payload.get("message")
-    text = message.get("text") if isinstance(message, Mapping) else None
+    if not isinstance(message, Mapping):
+        return False
+    if MONEY & message.keys():
+        return True
+    text = message.get("text")
     return isinstance(text, str) and text.split("@")[0].strip() == "/stop"

@@ -44,6 +44,35 @@ class ReceiptPress(CallbackData, prefix="receipt"):
     turn: int
 
 
+class PayPress(CallbackData, prefix="pay"):
+    """Buy a package by its name, or one of the words below."""
+
+    what: str
+
+
+OFFERS, ANY_AMOUNT, CHECK = "offers", "any", "check"
+
+
+class RefundPress(CallbackData, prefix="refund"):
+    """Give a payment back; the first press asks, the second is sure."""
+
+    payment: int
+    sure: bool
+
+
+class GiftPress(CallbackData, prefix="gift"):
+    """Give somebody dollars; `nano` of them are a dollar's billionth."""
+
+    taker: int
+    nano: int
+
+
+class SubscriptionPress(CallbackData, prefix="sub"):
+    """End a subscription at its next date."""
+
+    payment: int
+
+
 class CopyPress(CallbackData, prefix="copy"):
     """Get the source of a rich message: of which turn, which stretch of its Markdown, and which part of that."""
 

@@ -21,6 +21,7 @@ from aiogram.methods import (
     SendAnimation,
     SendAudio,
     SendDocument,
+    SendInvoice,
     SendMessage,
     SendMessageDraft,
     SendPhoto,
@@ -273,6 +274,30 @@ class Destination:
         else:
             log.error("file.lost", chat=self.chat_id)
         return sent if fits else sent + await self.say(delivery.caption)
+
+    async def picture(
+        self, content: bytes, words: str, *, keyboard: InlineKeyboardMarkup | None = None
+    ) -> None:
+        """Send a picture of our own with its words below; when it is no picture, the words alone."""
+        caption = render(words)
+        photo = SendPhoto(
+            chat_id=self.chat_id,
+            message_thread_id=self.topic,
+            photo=BufferedInputFile(content, filename="picture.png"),
+            caption=caption.text,
+            caption_entities=entities_of(caption) or None,
+            parse_mode=None,
+            reply_markup=keyboard,
+        )
+        try:
+            await self._deliver(photo)
+        except TelegramBadRequest as error:
+            log.warning("photo.refused", chat=self.chat_id, reason=error.message)
+            await self.say(words, keyboard=keyboard)
+
+    async def invoice(self, invoice: SendInvoice) -> None:
+        """Send what Telegram makes a Pay button of."""
+        await self._deliver(invoice)
 
     async def _message(
         self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None

@@ -19,7 +19,7 @@ def welcome(profile: Profile) -> Decimal:
     """The person, with their first credit if this is the first time; returns the balance in dollars."""
     user = sync_user(profile)
     grant_starting_credit(user.pk)
-    return User.objects.values_list("balance", flat=True).get(pk=user.pk)
+    return balance_of(user.pk)
 
 
 @transaction.atomic
@@ -52,6 +52,18 @@ def listener(profile: Profile) -> Listener:
     if not (user.balance or user.held) and user.blocked_at is None:
         grant_starting_credit(user.pk)
     return Listener(user.pk, language_of(user), user.transcripts, user.blocked_at is not None)
+
+
+@transaction.atomic
+def customer(profile: Profile) -> tuple[int, str]:
+    """The same for whoever comes with money: if this is the first time, with their first credit."""
+    user = sync_user(profile)
+    grant_starting_credit(user.pk)
+    return user.pk, language_of(user)
+
+
+def balance_of(user_id: int) -> Decimal:
+    return User.objects.values_list("balance", flat=True).get(pk=user_id)
 
 
 @transaction.atomic

@@ -18,7 +18,9 @@ from accounts.services import (
     set_instructions,
     sync_user,
 )
+from billing import refunds, stars
 from billing.ledger import grant_starting_credit
+from billing.models import UnmatchedTransaction
 from conversations.contracts import Model, Tool
 from conversations.edits import amend
 from conversations.history import joined_text
@@ -154,6 +156,37 @@ def _take_instructions(user: User, burst: Sequence[Inbound]) -> Said | None:
         return Said("instructions_too_long", language_of(user), counts)
     set_instructions(user, text)
     return Said("instructions_set", language_of(user), {"instructions": text})
+
+
+@transaction.atomic
+def take_payment(sender: Profile, paid: stars.Paid, update_id: int) -> int:
+    """Credit what a person paid, in the commit that handles its update; returns the payment.
+
+    Blocked people too: it was paid. Somebody never seen before is taken in on the spot.
+    """
+    user = sync_user(sender)
+    payment = stars.take_payment(user.pk, paid)
+    mark_handled([update_id])
+    return payment.pk
+
+
+@transaction.atomic
+def take_refund(charge_id: str, update_id: int) -> int | None:
+    """Telegram says in a chat that Stars went back; returns the payment if it is one of ours."""
+    payment = refunds.gone_back(charge_id)
+    mark_handled([update_id])
+    return payment.pk if payment else None
+
+
+@transaction.atomic
+def keep_foreign_payment(paid: stars.Paid, partner: str, update_id: int) -> None:
+    """A payment in a currency that was never asked for: nothing is credited, staff look at it."""
+    UnmatchedTransaction.objects.get_or_create(
+        transaction_id=paid.charge_id,
+        incoming=True,
+        defaults={"stars": paid.stars, "partner": partner, "happened_at": paid.at},
+    )
+    mark_handled([update_id])
 
 
 @transaction.atomic

@@ -41,6 +41,12 @@ MENU = [
     MenuEntry("instructions", _("what I keep to in every answer")),
     MenuEntry("settings", _("language, receipts, limits and more")),
     MenuEntry("balance", _("see your balance")),
+    MenuEntry("pay", _("top up with Stars")),
+    MenuEntry("redeem", _("redeem a code")),
+    MenuEntry("gift", _("give somebody dollars")),
+    MenuEntry("refund", _("get Stars back")),
+    MenuEntry("paysupport", _("help with a payment")),
+    MenuEntry("terms", _("terms of payment")),
     MenuEntry("export", _("get everything of yours as a file")),
     MenuEntry("delete", _("erase what you wrote and what I know of you")),
     MenuEntry("privacy", _("what is kept, for how long, who sees it")),
@@ -89,12 +95,6 @@ async def on_retry(message: Message, answers: Answers) -> None:
         await reply(message, "nothing_to_retry")
 
 
-async def on_balance(message: Message) -> None:
-    assert message.from_user is not None
-    balance = await in_db(people.welcome)(profile_of(message.from_user))
-    await reply(message, "balance", balance=balance)
-
-
 async def on_unknown_command(message: Message) -> None:
     await reply(message, "unknown_command")
 
@@ -135,7 +135,6 @@ def router() -> Router:
     router.message.register(on_new, Command("new"))
     router.message.register(on_stop, Command("stop"))
     router.message.register(on_retry, Command("retry"))
-    router.message.register(on_balance, Command("balance"))
     router.message.register(on_unknown_command, F.text.startswith("/"))
     router.callback_query.register(on_retry_press, Pressed(RetryPress))
     router.callback_query.register(on_receipt_press, Pressed(ReceiptPress))

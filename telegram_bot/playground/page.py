@@ -54,6 +54,9 @@ class People:
         app.router.add_post("/people/{id:\\d+}/press", self.press)
         app.router.add_post("/people/{id:\\d+}/stop", self.stop)
         app.router.add_post("/people/{id:\\d+}/block", self.block)
+        app.router.add_post("/people/{id:\\d+}/invoice", self.invoice)
+        app.router.add_post("/people/{id:\\d+}/pay", self.pay)
+        app.router.add_post("/people/{id:\\d+}/wallet", self.wallet)
         app.router.add_get("/file/{file_id}", self.file)
         app.router.add_get("/", self.index)
         if self._pages is not None and self._pages.is_dir():
@@ -205,6 +208,38 @@ class People:
         await self._person(request).block(bool(body.get("blocked", True)))
         return web.json_response({})
 
+    async def invoice(self, request: web.Request) -> web.Response:
+        """What a pay sheet shows: of a message, or of a link."""
+        person, of = self._person(request), _invoice_of(await _body(request))
+        invoice = person.invoice(of)
+        return web.json_response(invoice.view() | {"period": invoice.period, "stars": person.stars})
+
+    async def pay(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._person(request).pay(_invoice_of(await _body(request))))
+
+    async def wallet(self, request: web.Request) -> web.Response:
+        """The toy side of it: more Stars, another month, money taken back."""
+        body = await _body(request)
+        person = self._person(request)
+        what = _text(body, "what")
+        if what == "fill":
+            person.fill_wallet(_number(body, "stars"))
+            return web.json_response({})
+        paid = [charge for charge in person.charges if not charge.is_refunded]
+        monthly = [charge for charge in paid if charge.id in self._state.stars.subscriptions]
+        chosen = paid if what == "charge_back" else monthly
+        if not chosen:
+            raise Impossible("there is no such payment")
+        if what == "renew":
+            person.renew(chosen[-1].id)
+        elif what == "charge_back":
+            person.charge_back(chosen[-1].id)
+        elif what in ("canceled", "active", "failed"):
+            person.change_subscription(chosen[-1].id, what)
+        else:
+            raise Impossible("a wallet cannot do that")
+        return web.json_response({})
+
     async def file(self, request: web.Request) -> web.Response:
         stored = self._state.files.get(request.match_info["file_id"])
         if stored is None:
@@ -266,7 +301,12 @@ class People:
         bot = {name: self._state.bot[name] for name in ("first_name", "username")} | {"commands": commands}
         growing = room.draft if isinstance(room, PrivateChat) else None
         drafts = [growing.view()] if growing is not None else []
-        return {"type": "snapshot", "bot": bot, "messages": speaker.messages, "drafts": drafts}
+        snapshot: Json = {"type": "snapshot", "bot": bot, "messages": speaker.messages, "drafts": drafts}
+        if isinstance(room, PrivateChat):
+            stars = self._state.stars
+            snapshot["stars"] = stars.wallet(room.id)
+            snapshot["paid"] = [number for number in room.messages if number in stars.paid]
+        return snapshot
 
 
 @web.middleware
@@ -277,6 +317,10 @@ async def say_what_is_wrong(request: web.Request, handler: Any) -> web.StreamRes
     except (Impossible, NotSendable, Refused) as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return response
+
+
+def _invoice_of(body: Json) -> int | str:
+    return _text(body, "url") if "url" in body else _number(body, "message_id")
 
 
 async def _body(request: web.Request) -> Json:

@@ -12,19 +12,18 @@ from telegram_bot.playground import contents, utf16
 from telegram_bot.playground.entities import fixed, with_found
 from telegram_bot.playground.formatting import CAPTION_MAX
 from telegram_bot.playground.media import kind_of, received
+from telegram_bot.playground.paying import Impossible, Payer
 from telegram_bot.playground.rooms import Room, chat_member
 from telegram_bot.playground.shapes import Json, Upload
 from telegram_bot.playground.state import PrivateChat, Profile, State
+
+__all__ = ["Impossible", "Person"]
 
 WAIT_SECONDS: Final = 10.0
 ALBUM: Final = range(2, 11)  # items of one, as in sendMediaGroup
 MIXED: Final = frozenset({"photo", "video"})  # these stand in one album together
 GROUPED: Final = frozenset({"photo", "video", "document", "audio"})  # and these with their own kind
 CAPTIONED: Final = frozenset({"photo", "document", "voice", "audio", "video", "animation"})
-
-
-class Impossible(Exception):
-    """A thing a person cannot do in Telegram, such as stopping a draft that is not there."""
 
 
 class Speaker:
@@ -262,7 +261,7 @@ class Speaker:
         return contents.replying(replied, quote)
 
 
-class Person(Speaker):
+class Person(Speaker, Payer):
     """One person and their private chat with the bot."""
 
     def __init__(self, state: State, chat: PrivateChat) -> None:

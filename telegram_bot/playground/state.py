@@ -14,6 +14,7 @@ from telegram_bot.playground.files import FileStore
 from telegram_bot.playground.limits import Limits
 from telegram_bot.playground.rooms import TOPIC_COLOURS, Group, Room, Topic
 from telegram_bot.playground.shapes import FormattedText, Json, Lifetimes
+from telegram_bot.playground.stars import Stars
 from telegram_bot.playground.updates import UpdateQueue
 from telegram_bot.playground.webhook import Webhook
 
@@ -148,6 +149,7 @@ class State:
         self.webhook = Webhook(self.updates)
         self.files = FileStore()
         self.limits = Limits(pace=pace)
+        self.stars = Stars()
         self.words: dict[tuple[str, str], str] = {}  # names and descriptions, by kind and language
         self.menu_buttons: dict[int | None, Json] = {}
         self.commands: dict[tuple[str, str], list[Json]] = {}  # by scope and language

@@ -47,6 +47,7 @@ export function bindActions(root, chat) {
     command: (node) => chat.send(node.dataset.command),
     reply: (node) => chat.reply(Number(node.closest(".row").dataset.messageId)),
     compose: (node) => chat.compose(node.dataset.value),
+    pay: (node) => chat.pay(node.dataset.url ? { url: node.dataset.url } : { message_id: Number(node.closest(".row").dataset.messageId) }),
     start: () => chat.send("/start"),
   };
 

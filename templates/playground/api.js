@@ -2,7 +2,7 @@
 
 const RETRY_FIRST_MS = 400;
 const RETRY_MOST_MS = 5000;
-const EVENT_TYPES = ["snapshot", "message", "edit", "delete", "draft", "draft_end", "typing", "answer"];
+const EVENT_TYPES = ["snapshot", "message", "edit", "delete", "draft", "draft_end", "typing", "answer", "wallet", "paid", "force_reply"];
 
 async function request(path, options) {
   const response = await fetch(path, options);
@@ -27,6 +27,9 @@ export const share = (person, chat, topic, content) => post(`/people/${person}/s
 export const press = (person, chat, messageId, data) => post(`/people/${person}/press`, { chat, message_id: messageId, data });
 export const stop = (person, chat, draftId) => post(`/people/${person}/stop`, { chat, draft_id: draftId });
 export const block = (person, chat, blocked) => post(`/people/${person}/block`, { chat, blocked });
+export const invoice = (person, of) => post(`/people/${person}/invoice`, of);
+export const pay = (person, of) => post(`/people/${person}/pay`, of);
+export const wallet = (person, what, more = {}) => post(`/people/${person}/wallet`, { what, ...more });
 export const flood = (chat, seconds) => post("/control/flood", { chat, seconds, methods: null });
 export const failNext = (method) => post("/control/fail", { method, times: 1, status: 500, description: "Internal Server Error" });
 

@@ -7,6 +7,7 @@ import { Composer } from "./composer.js";
 import { byId, drawIcons, element, icon } from "./dom.js";
 import { showMembers } from "./members.js";
 import { menu, toast } from "./overlays.js";
+import { starsLabel } from "./pay.js";
 import { People, chatAvatar, topicAvatar } from "./people.js";
 import { bindRowMenu } from "./rowmenu.js";
 
@@ -47,6 +48,7 @@ const chat = new Chat({
   onConnected: showConnected,
   onBlocked: showBlocked,
   onEmpty: showEmpty,
+  onWallet: showWallet,
   onNews: (event) => ["message", "edit", "delete"].includes(event.type) && listSoon(),
   onReply: (message) => composer.reply(message),
   onEdit: (message) => composer.edit(message),
@@ -165,8 +167,8 @@ async function control(call, words) {
   try {
     await call;
     toast(words);
-  } catch {
-    toast("The playground refused");
+  } catch (error) {
+    toast(error.message || "The playground refused");
   }
 }
 
@@ -202,6 +204,23 @@ function testEntries() {
     ...SHARED.map(({ label, icon: name, content }) => ({ label, icon: name, run: () => chat.share(content) })),
     { label: `Flood control for ${FLOOD_SECONDS} s`, icon: "bolt", run: () => control(api.flood(page.chat.id, FLOOD_SECONDS), `Every call to this chat answers 429 for ${FLOOD_SECONDS} seconds`) },
     { label: "Fail the next message", icon: "bug", run: () => control(api.failNext("sendMessage"), "The next sendMessage answers 500") },
+  ];
+}
+
+function showWallet(stars) {
+  byId("wallet").hidden = stars === undefined;
+  byId("wallet-stars").textContent = starsLabel(stars ?? 0);
+}
+
+const inWallet = (what, words, more) => control(api.wallet(page.person.id, what, more), words);
+
+function walletMenu() {
+  return [
+    { label: "Get 1,000 toy Stars", icon: "star", run: () => inWallet("fill", "1,000 toy Stars are in your wallet", { stars: 1000 }) },
+    { label: "Renew the subscription now", icon: "clock", run: () => inWallet("renew", "The subscription was renewed") },
+    { label: "Cancel the subscription", icon: "close", run: () => inWallet("canceled", "The subscription is canceled") },
+    { label: "Let the renewal fail", icon: "bug", run: () => inWallet("failed", "The renewal has failed") },
+    { label: "Charge back the last payment", icon: "alert", run: () => inWallet("charge_back", "Charged back: the bot sees it when it next reconciles") },
   ];
 }
 
@@ -262,6 +281,7 @@ showConnected(false);
 bindActions(byId("flow"), chat);
 bindRowMenu(byId("flow"), chat);
 menu(byId("more"), byId("more-menu"), chatMenu);
+menu(byId("wallet"), byId("wallet-menu"), walletMenu);
 byId("theme").addEventListener("click", () => window.toggleTheme());
 byId("about").addEventListener("click", () => showMembers(page.chat, page.bot));
 setInterval(() => page.person && !document.hidden && refreshList(), LOOK_MS);

@@ -7,6 +7,7 @@ import { byId } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
 import { toast } from "./overlays.js";
+import { paySheet } from "./pay.js";
 import { Scroller } from "./scroller.js";
 import { measureQuotes, Timeline } from "./timeline.js";
 
@@ -75,11 +76,14 @@ export class Chat {
       case "draft_end": return this.drafts.end(event.draft_id);
       case "typing": return (event.message_thread_id ?? null) === this.topic && this.hooks.onTyping(event.action ?? "typing");
       case "answer": return this.answer(event);
+      case "wallet": return this.hooks.onWallet(event.stars);
+      case "paid": return this.paid(event.message_id);
+      case "force_reply": return this.reply(event.message_id);
       default: return undefined; // an event newer than this page
     }
   }
 
-  snapshot({ bot, messages: all, drafts, blocked }) {
+  snapshot({ bot, messages: all, drafts, blocked, stars, paid = [] }) {
     for (const message of all) message.message_id ||= message.ephemeral_message_id;
     const messages = all.filter((message) => this.isHere(message));
     const log = byId("log");
@@ -90,9 +94,10 @@ export class Chat {
     const current = new Set(messages.map((message) => message.message_id));
     for (const id of [...this.timeline.rows.keys()]) if (!current.has(id)) this.timeline.remove(id);
     this.drafts.sync((drafts ?? []).filter((draft) => this.isHere(draft)));
-    for (const message of messages) this.place(message, { animate: false });
+    for (const message of messages) this.place(paid.includes(message.message_id) ? { ...message, paid: true } : message, { animate: false });
     this.layout();
     this.hooks.onBot(bot);
+    this.hooks.onWallet(stars);
     if (blocked !== undefined) this.hooks.onBlocked(blocked);
     this.hooks.onConnected(true);
     setTimeout(() => log.removeAttribute("aria-busy"), 500);
@@ -240,6 +245,15 @@ export class Chat {
     // The answer does not say which button it is for; presses are answered in order.
     this.settlePress(this.pressed[0]);
     showAnswer(event);
+  }
+
+  pay(of) {
+    paySheet(this.person, of);
+  }
+
+  paid(messageId) {
+    const message = this.timeline.messages.get(messageId);
+    if (message) this.edit({ ...message, paid: true });
   }
 
   async stop(draftId) {

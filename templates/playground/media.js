@@ -54,11 +54,9 @@ function poll(of) {
 }
 
 function invoice(bill) {
-  const price = bill.currency === "XTR" ? `⭐ ${bill.total_amount}` : `${bill.total_amount / 100} ${bill.currency}`;
   return element("div", { class: "invoice" },
     element("strong", { class: "invoice-title", dir: "auto" }, bill.title),
-    element("span", { class: "invoice-text", dir: "auto" }, bill.description),
-    element("span", { class: "invoice-price" }, price));
+    element("span", { class: "invoice-text", dir: "auto" }, bill.description));
 }
 
 /** The content above the text, or null; `wide` content is drawn up to the edges of the bubble. */
@@ -84,8 +82,10 @@ export function mediaOf(message) {
 /** The sentence of a service message (a grey pill in the middle), or null for an ordinary one. */
 export function serviceText(message) {
   if (message.successful_payment) {
-    const { total_amount: amount, currency } = message.successful_payment;
-    return `You paid ${currency === "XTR" ? `⭐ ${amount}` : `${amount / 100} ${currency}`}`;
+    const { total_amount: amount, currency, is_recurring: monthly, is_first_recurring: first } = message.successful_payment;
+    const price = currency === "XTR" ? `⭐ ${amount}` : `${amount / 100} ${currency}`;
+    if (monthly) return first ? `You subscribed for ${price} a month` : `Your subscription was renewed for ${price}`;
+    return `You paid ${price}`;
   }
   if (message.refunded_payment) return `Refunded: ⭐ ${message.refunded_payment.total_amount}`;
   if (message.pinned_message) return "A message was pinned";

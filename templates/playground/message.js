@@ -4,7 +4,7 @@
 import { element, icon } from "./dom.js";
 import { renderText } from "./entities.js";
 import { endsRightToLeft, fullName, fullTime, initials, isLoneEmoji, peerColor, timeLabel } from "./format.js";
-import { inlineKeyboard } from "./keyboard.js";
+import { inlineKeyboard, payButton } from "./keyboard.js";
 import { mediaOf, serviceText, summary } from "./media.js";
 import { richMessage } from "./rich.js";
 
@@ -88,7 +88,7 @@ export function messageRow(message, self, { showSender = false, state = "sent" }
     "data-date": message.date,
     "aria-label": `${own ? "You" : fullName(message.from)}, ${timeLabel(message.date)}`,
   }, showSender && !own ? peerPicture(message.sender_chat ?? message.from) : null,
-  element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), inlineKeyboard(message.reply_markup)),
+  element("div", { class: "stack" }, bubble(message, own, { showSender: showSender && !own, state }), payButton(message), inlineKeyboard(message.reply_markup)),
   element("button", { type: "button", class: "round answer", "data-action": "reply", "data-testid": "reply", "aria-label": "Reply" }, icon("reply")));
   return row;
 }

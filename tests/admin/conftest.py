@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Staff, User
 from billing import ledger
-from billing.models import Hold, Payment, Price, StarRate
+from billing.models import Hold, Payment, Price, StarRate, UnmatchedTransaction, Voucher
 from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 from telegram_bot.models import Update
@@ -175,6 +175,17 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
         ),
         "price": Price.objects.create(
             item=f"{text}{number}", effective_from=now, per_unit=Decimal("0.01"), source=text
+        ),
+        "unmatchedtransaction": UnmatchedTransaction.objects.create(
+            transaction_id=f"{text}{number}",
+            incoming=True,
+            stars=5,
+            partner=text,
+            happened_at=now,
+            settled_reason=text,
+        ),
+        "voucher": Voucher.objects.create(
+            code=f"{text[:30]}{number}", usd=Decimal(1), reason=text, made_by=actor
         ),
         "starrate": StarRate.objects.create(
             effective_from=now + timedelta(seconds=number),

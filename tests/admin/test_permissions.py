@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from accounts.admin_pages import address_of, list_address
 from accounts.models import Staff, User
-from billing.models import RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate
+from billing.models import RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate, Voucher
 from tests.admin.conftest import at_desk, make_everything
 
-READ_ONLY = [model for model in admin.site._registry if model not in {Staff, Group, Price, StarRate}]
+READ_ONLY = [model for model in admin.site._registry if model not in {Staff, Group, Price, StarRate, Voucher}]
 
 
 def status(client: Client, address: str, data: dict[str, Any] | None = None) -> int:
@@ -72,6 +72,9 @@ def test_support_cannot_adjust_by_posting_the_form(sofia: Staff, anna: User) -> 
         ("billing.balanceoperation", 200, 200),
         ("billing.price", 403, 200),
         ("billing.starrate", 403, 200),
+        ("billing.payment", 200, 200),
+        ("billing.unmatchedtransaction", 403, 200),
+        ("billing.voucher", 403, 200),
     ],
 )
 def test_each_group_sees_its_own_lists(

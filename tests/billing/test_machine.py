@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from billing import ledger
 from billing.errors import KeyMisused
 from tests.billing.machine import LedgerMachine, posted_twice
+from tests.billing.stars_machine import StarsMachine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,9 +45,18 @@ def test_sums_agree_after_every_step_of_any_order_of_verbs(capsys):
     assert machine.steps_checked > 300
 
 
+def test_sums_agree_after_every_step_of_payments_refunds_gifts_and_codes(capsys):
+    machine = type("Checked", (StarsMachine,), {"steps_checked": 0})
+    run(machine, examples=25, steps=30)
+    with capsys.disabled():
+        print(f"\nstars machine: sums agreed in {machine.steps_checked} states")
+    assert machine.steps_checked > 300
+
+
 @pytest.mark.soak
-def test_sums_agree_after_every_step_for_long(capsys):
-    machine = type("Checked", (LedgerMachine,), {"steps_checked": 0})
+@pytest.mark.parametrize("machine", [LedgerMachine, StarsMachine])
+def test_sums_agree_after_every_step_for_long(machine, capsys):
+    machine = type("Checked", (machine,), {"steps_checked": 0})
     run(machine, examples=500, steps=50)
     with capsys.disabled():
         print(f"\nledger machine: sums agreed in {machine.steps_checked} states")

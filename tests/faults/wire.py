@@ -30,7 +30,7 @@ TRIGGERS = """
     BEGIN
         IF TG_TABLE_NAME = 'telegram_bot_update' THEN
             person := NEW.lane;
-        ELSIF TG_TABLE_NAME = 'conversations_turn' THEN
+        ELSIF TG_TABLE_NAME IN ('conversations_turn', 'billing_payment') THEN
             SELECT telegram_id INTO person FROM accounts_user WHERE id = NEW.user_id;
         ELSE
             SELECT telegram_id INTO person FROM conversations_chat WHERE id = NEW.chat_id;
@@ -51,6 +51,10 @@ TRIGGERS = """
         FOR EACH ROW WHEN (NEW.state = 'running') EXECUTE FUNCTION faults_announce('sent');
     CREATE TRIGGER faults_finished AFTER UPDATE OF state ON conversations_turn
         FOR EACH ROW WHEN (NEW.state <> 'running') EXECUTE FUNCTION faults_announce('finished');
+    CREATE TRIGGER faults_paid AFTER INSERT OR UPDATE OF state ON billing_payment
+        FOR EACH ROW WHEN (NEW.state = 'paid') EXECUTE FUNCTION faults_announce('paid');
+    CREATE TRIGGER faults_debited AFTER UPDATE OF state ON billing_payment
+        FOR EACH ROW WHEN (NEW.state = 'refund_debited') EXECUTE FUNCTION faults_announce('debited');
 """
 NO_TRIGGERS = "DROP FUNCTION IF EXISTS faults_announce() CASCADE"
 

@@ -82,6 +82,9 @@ async def test_an_empty_balance_gets_a_sentence_and_keeps_the_question(
     await in_db(ledger.debit)(user.pk, key="test:spent", amount=Decimal(1), kind="refund")
     await anna.send("Are you there?")
     sentence = await anna.wait_for(lambda message: "used up" in message["text"])
+    ((_, pay),) = sentence["reply_markup"]["inline_keyboard"]
+    await anna.press(sentence["message_id"], pay["callback_data"])
+    await anna.wait_for(lambda message: "Telegram Stars" in message["text"])
     assert claude.requests == []
     await in_db(ledger.credit)(user.pk, key="test:paid", amount=Decimal(1), kind="top_up")
     claude.say(Words("I am"))

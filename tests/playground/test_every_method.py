@@ -1,5 +1,6 @@
 """aiogram's own Bot calls every method there is, and its types accept every answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from aiogram.types import (
     InputMediaPhoto,
     InputRichMessage,
     InputTextMessageContent,
+    LabeledPrice,
     LinkPreviewOptions,
     MenuButtonDefault,
     Message,
@@ -31,6 +33,8 @@ from telegram_bot.playground.methods import METHODS
 from telegram_bot.playground.shapes import Upload
 from tests.playground.conftest import ANNA
 from tests.playground.pictures import OGG, gif, png
+
+FIVE = [LabeledPrice(label="Stars", amount=5)]
 
 GROUP, GUESTS = -1001, -1002
 Try = Callable[[Bot, Person, int, int], Awaitable[Any]]
@@ -51,6 +55,41 @@ async def download(bot: Bot, anna: Person, _: int, __: int) -> Any:
 
 async def press(bot: Bot, anna: Person, text: int, _: int) -> Any:
     return await bot.answer_callback_query(await anna.press(text, "go"), text="ok")
+
+
+async def bought(bot: Bot, anna: Person) -> str:
+    bill = await bot.send_invoice(ANNA, "Stars", "Five", "order", "XTR", FIVE, provider_token="")
+    return anna.complete(anna.invoice(bill.message_id)).id
+
+
+async def check_out(bot: Bot, anna: Person, _: int, __: int) -> Any:
+    bill = await bot.send_invoice(ANNA, "Stars", "Five", "order", "XTR", FIVE, provider_token="")
+    paying = asyncio.create_task(anna.pay(bill.message_id))
+    asked: list[Update] = []
+    while not asked:
+        asked = [update for update in await bot.get_updates(timeout=1) if update.pre_checkout_query]
+    assert asked[0].pre_checkout_query
+    answered = await asked[0].pre_checkout_query.answer(ok=True).as_(bot)
+    assert (await paying)["ok"]
+    return answered
+
+
+async def give_back(bot: Bot, anna: Person, _: int, __: int) -> Any:
+    return await bot.refund_star_payment(ANNA, await bought(bot, anna))
+
+
+async def lists(bot: Bot, anna: Person, _: int, __: int) -> Any:
+    charge = await bought(bot, anna)
+    anna.refund_elsewhere(charge)
+    anna.charge_back(charge)
+    return await bot.get_star_transactions()
+
+
+async def end_subscription(bot: Bot, anna: Person, _: int, __: int) -> Any:
+    url = await bot.create_invoice_link(
+        "Stars", "Five", "order", "XTR", FIVE, provider_token="", subscription_period=2_592_000
+    )
+    return await bot.edit_user_star_subscription(ANNA, anna.complete(anna.invoice(url)).id, is_canceled=True)
 
 
 async def rename(bot: Bot, *_: Any) -> Any:
@@ -141,6 +180,17 @@ TRIES: Final[dict[str, Try]] = {
     "getMyShortDescription": lambda bot, *_: bot.get_my_short_description(),
     "setChatMenuButton": lambda bot, *_: bot.set_chat_menu_button(menu_button=MenuButtonDefault()),
     "getChatMenuButton": lambda bot, *_: bot.get_chat_menu_button(),
+    "sendInvoice": lambda bot, *_: bot.send_invoice(
+        ANNA, "Stars", "Five", "order", "XTR", FIVE, provider_token=""
+    ),
+    "createInvoiceLink": lambda bot, *_: bot.create_invoice_link(
+        "Stars", "Five", "order", "XTR", FIVE, provider_token="", subscription_period=2_592_000
+    ),
+    "answerPreCheckoutQuery": check_out,
+    "refundStarPayment": give_back,
+    "getStarTransactions": lists,
+    "getMyStarBalance": lambda bot, *_: bot.get_my_star_balance(),
+    "editUserStarSubscription": end_subscription,
 }
 
 
@@ -170,6 +220,13 @@ async def test_aiogram_knows_every_field_of_every_update(bot: Bot, anna: Person)
     await anna.stop()
     await anna.block()
     await anna.block(blocked=False)
+    url = await bot.create_invoice_link(
+        "Stars", "Five", "order", "XTR", FIVE, provider_token="", subscription_period=2_592_000
+    )
+    charge = anna.complete(anna.invoice(url)).id
+    anna.renew(charge)
+    anna.change_subscription(charge, "canceled")
+    anna.refund_elsewhere(charge)
     updates = await bot.get_updates()
     kinds = [update.event_type for update in updates]
     assert kinds == [
@@ -181,6 +238,10 @@ async def test_aiogram_knows_every_field_of_every_update(bot: Bot, anna: Person)
         "stopped_message_generation",
         "my_chat_member",
         "my_chat_member",
+        "message",
+        "message",
+        "subscription",
+        "message",
     ]
     for update in updates:
         assert not unknown(update)

@@ -14,6 +14,7 @@ from telegram_bot.playground.methods import (
     profile,
     receiving,
     rich,
+    stars,
 )
 from telegram_bot.playground.methods.registry import METHODS, Context
 
@@ -30,4 +31,5 @@ __all__ = [
     "profile",
     "receiving",
     "rich",
+    "stars",
 ]

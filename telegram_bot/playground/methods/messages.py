@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from aiogram.methods import DeleteMessage, DeleteMessages, SendChatAction, SendMessage, TelegramMethod
-from aiogram.types import LinkPreviewOptions, ReplyParameters
+from aiogram.types import ForceReply, LinkPreviewOptions, ReplyParameters
 
 from telegram_bot.playground.arguments import as_json
 from telegram_bot.playground.errors import bad_request
@@ -47,7 +47,10 @@ async def send_message(context: Context, call: SendMessage) -> Json:
     message = text_fields(content, call.link_preview_options, call.disable_web_page_preview is True)
     if call.ephemeral_message_parameters is not None:
         return whispered(context.state, chat, call, message)
-    return context.state.post_from_bot(chat, message | common_fields(chat, call))
+    posted = context.state.post_from_bot(chat, message | common_fields(chat, call))
+    if isinstance(call.reply_markup, ForceReply):  # no part of the message: an order to the apps
+        chat.publish({"type": "force_reply", "message_id": posted["message_id"]})
+    return posted
 
 
 @method(DeleteMessage)

@@ -1,0 +1,108 @@
+"""Paying in the chat page, as a person does: the invoice, the sheet, the wallet, the receipt."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from telegram_bot.dispatcher import Roles
+from telegram_bot.playground.server import Playground
+from tests.browser.test_main_job import CHROMIUM_ARGS, _chromium
+from tests.conftest import ROOT
+from tests.flows.conftest import TOKEN, claude, running  # noqa: F401  fixtures
+from tests.people import ANNA
+
+pytestmark = pytest.mark.browser
+PICTURES = os.environ.get("STARLING_PICTURES")
+
+
+@pytest.fixture
+async def telegram(settings) -> AsyncIterator[Playground]:
+    async with Playground.started(TOKEN, pages=ROOT / "templates" / "playground") as playground:
+        settings.TELEGRAM_BOT_TOKEN = TOKEN
+        settings.TELEGRAM_API_URL = playground.url
+        yield playground
+
+
+@pytest.fixture
+async def starling(telegram: Playground, claude: object, transactional_db: None) -> AsyncIterator[Roles]:  # noqa: F811
+    async with running() as roles:
+        yield roles
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_ARGS)
+        yield browser
+        await browser.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.wait_for_timeout(400)
+        await page.screenshot(path=f"{PICTURES}/{name}.png")
+
+
+async def say(page: Page, words: str) -> None:
+    await page.get_by_test_id("composer").fill(words)
+    await page.get_by_test_id("send").click()
+
+
+async def test_stars_are_paid_from_a_sheet_and_everything_says_so(
+    starling: Roles, telegram: Playground, browser: Browser
+):
+    anna = telegram.person(ANNA)
+    page = await browser.new_page(viewport={"width": 1000, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(f"{telegram.url}/?person={ANNA}")
+    await expect(page.get_by_test_id("wallet")).to_have_text("5,000")
+    await say(page, "/pay")
+    await page.get_by_role("button", name="Basic").click()
+    await picture(page, "pay-offers")
+    await page.get_by_test_id("pay").click()
+    sheet = page.get_by_test_id("pay-sheet")
+    await expect(sheet).to_contain_text("$0.65 will be added to your balance.")
+    await picture(page, "pay-sheet")
+    await page.get_by_test_id("pay-confirm").click()
+    await expect(page.get_by_test_id("log")).to_contain_text("Your balance is $1.65")
+    await expect(page.get_by_test_id("wallet")).to_have_text("4,900")
+    await expect(page.get_by_test_id("log")).to_contain_text("You paid ⭐ 100")
+    await expect(page.get_by_test_id("pay")).to_be_disabled()
+    await picture(page, "pay-done")
+    await page.reload()
+    await expect(page.get_by_test_id("pay")).to_have_text("Paid")
+
+    anna.fill_wallet(-4850)
+    await expect(page.get_by_test_id("wallet")).to_have_text("50")
+    await say(page, "/pay 120")
+    await page.get_by_role("button", name="Pay 120").click()
+    await expect(page.get_by_test_id("pay-problem")).to_have_text("You need 70 more Stars.")
+    await picture(page, "pay-poor")
+    await page.get_by_test_id("pay-confirm").click()
+    await expect(page.get_by_test_id("pay-wallet")).to_have_text("5,050")
+    await page.keyboard.press("Escape")
+    assert errors == []
+
+
+async def test_the_sheet_on_a_phone_in_the_dark_and_a_subscription(
+    starling: Roles, telegram: Playground, browser: Browser
+):
+    page = await browser.new_page(viewport={"width": 390, "height": 780}, color_scheme="dark")
+    await page.goto(f"{telegram.url}/?person={ANNA}")
+    await say(page, "/pay")
+    await page.get_by_role("button", name="Every month").click()
+    await page.get_by_role("button", name="Subscribe").click()
+    await expect(page.get_by_test_id("pay-sheet")).to_contain_text("every 30 days")
+    await picture(page, "pay-phone")
+    await page.get_by_test_id("pay-confirm").click()
+    await expect(page.get_by_test_id("log")).to_contain_text("You subscribed for ⭐ 250 a month")
+    await page.get_by_test_id("wallet").click()
+    await picture(page, "pay-wallet")
+    await page.get_by_role("menuitem", name="Renew the subscription").click()
+    await expect(page.get_by_test_id("log")).to_contain_text("Your subscription was renewed")
+    await say(page, "/balance")
+    await expect(page.get_by_test_id("log")).to_contain_text("paid with Stars")
+    await picture(page, "pay-phone-done")
