@@ -155,7 +155,10 @@ def test_the_front_page_tells_how_the_bot_is(root: Staff) -> None:
         "Open holds",
         "Event queue",
         "Dead events",
-        "Used today",
+        "Cost today",
+        "Revenue today",
+        "Books",
+        "agree",
         "$0.01",
     ]:
         assert words in body

@@ -87,7 +87,7 @@ def test_staff_without_rights_sees_an_empty_front_page(db: None) -> None:
         at_desk(Staff.objects.create_user("new", is_staff=True)).get(reverse("admin:index")).content.decode()
     )
     assert "Running turns" not in body
-    assert "Used today" not in body
+    assert "Cost today" not in body
 
 
 def test_not_even_a_superuser_adds_changes_or_deletes_what_is_only_to_be_read(root: Staff) -> None:
