@@ -19,6 +19,7 @@ from config.patience import patiently
 from conversations.providers import available, transcriber
 from conversations.titles import Named
 from telegram_bot import services
+from telegram_bot.announcer import Announcer
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.files import Porter
@@ -48,6 +49,7 @@ class Roles:
     names: Names
     bursts: Bursts
     inbox: Inbox
+    announcer: Announcer
 
 
 def build() -> Roles:
@@ -88,7 +90,9 @@ def build() -> Roles:
         commands.router(),
         chat.router(),
     )
-    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts))
+    roles = Roles(
+        bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts), Announcer(bot, gate)
+    )
     return roles
 
 

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 
 from billing.price_sync import seed_prices
 from config.patience import patiently
+from telegram_bot.announcer import LOOK_SECONDS
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.deliveries import DELIVER_SECONDS, deliver_exports
 from telegram_bot.dispatcher import Roles, build, set_menu
@@ -57,6 +58,7 @@ async def serve(roles: Roles) -> None:
         group.create_task(_every(RENEW_SECONDS, roles.answers.renew))
         group.create_task(_every(RENEW_SECONDS, partial(_show_life, roles), at_once=True))
         group.create_task(_every(DELIVER_SECONDS, partial(deliver_exports, roles.bot), at_once=True))
+        group.create_task(_every(LOOK_SECONDS, roles.announcer.work))
         group.create_task(roles.inbox.poll())
 
 
@@ -116,4 +118,5 @@ async def wind_down(roles: Roles) -> None:
     await roles.inbox.drain(GRACE_SECONDS / 4)
     await roles.bursts.settle_all(GRACE_SECONDS / 4)
     await roles.answers.drain(GRACE_SECONDS / 2)
+    await roles.announcer.drain(GRACE_SECONDS / 4)
     await roles.names.end()

@@ -19,7 +19,7 @@ from tests.admin.conftest import at_desk, make_everything
 ATTACK = "<img src=x onerror=alert(1)>{{7*7}}"
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 ALL = {"Chat", "DeadEvent", "Message", "Thread", "Turn", "UserFile", "User", "Staff", "ToolCall", "Update"} | {
-    "BalanceOperation", "Hold", "Payment", "Price", "StarRate", "Group", "LogEntry",
+    "BalanceOperation", "Hold", "Payment", "Price", "StarRate", "Group", "LogEntry", "Announcement", "Delivery",
 }  # fmt: skip
 
 

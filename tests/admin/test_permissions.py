@@ -16,9 +16,11 @@ from django.utils import timezone
 from accounts.admin_pages import address_of, list_address
 from accounts.models import Staff, User
 from billing.models import RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate
+from telegram_bot.models import Announcement
 from tests.admin.conftest import at_desk, make_everything
 
-READ_ONLY = [model for model in admin.site._registry if model not in {Staff, Group, Price, StarRate}]
+ADDED = {Staff, Group, Price, StarRate, Announcement}
+READ_ONLY = [model for model in admin.site._registry if model not in ADDED]
 
 
 def status(client: Client, address: str, data: dict[str, Any] | None = None) -> int:
@@ -68,6 +70,7 @@ def test_support_cannot_adjust_by_posting_the_form(sofia: Staff, anna: User) -> 
         ("conversations.turn", 200, 200),
         ("tools.toolcall", 200, 200),
         ("telegram_bot.update", 200, 403),
+        ("telegram_bot.announcement", 200, 403),
         ("conversations.deadevent", 200, 403),
         ("billing.balanceoperation", 200, 200),
         ("billing.price", 403, 200),
