@@ -24,7 +24,7 @@ from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.files import Porter
 from telegram_bot.gate import Gate
-from telegram_bot.handlers import chat, commands, copying, groups, guests, privacy, threads, topics
+from telegram_bot.handlers import chat, commands, copying, groups, guests, privacy, staff, threads, topics
 from telegram_bot.handlers import settings as preferences
 from telegram_bot.inbox import TRIES_MAX, TRY_PAUSES, Inbox
 from telegram_bot.intake import Inbound
@@ -87,6 +87,7 @@ def build() -> Roles:
         threads.router(),
         preferences.router(),
         privacy.router(),
+        staff.router(),
         commands.router(),
         chat.router(),
     )
