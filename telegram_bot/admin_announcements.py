@@ -43,6 +43,10 @@ class AnnouncementForm(forms.ModelForm[Announcement]):
         return _one_message(self.cleaned_data["text_ru"])
 
 
+def _people(number: int) -> str:
+    return f"{number:,} {'person' if number == 1 else 'people'}"
+
+
 def _one_message(text: str) -> str:
     pieces = len(split(text))
     if pieces != 1:
@@ -161,15 +165,16 @@ class AnnouncementPage(LookPage[Announcement]):
 
     @action(description="Send…", icon="send", permissions=["announce"])  # type: ignore[untyped-decorator]
     def send(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        people = announcements.audience_of(self.found(request, object_id)).count()
-        seconds = people / announcements.PER_SECOND
+        number = announcements.audience_of(self.found(request, object_id)).count()
+        minutes = max(1, round(number / announcements.PER_SECOND / 60))
+        people = _people(number)
         return self._sure(
             request,
             object_id,
-            lambda row: f"Sent to {announcements.confirm(row.pk):,} people: draft → sending.",
-            title=f"Send it to {people:,} people?",
-            explanation=f"It takes about {max(1, round(seconds / 60)):,} min. It can be paused, not taken back.",
-            button=f"Send to {people:,} people",
+            lambda row: f"Sent to {_people(announcements.confirm(row.pk))}: draft → sending.",
+            title=f"Send it to {people}?",
+            explanation=f"It takes about {minutes:,} min. It can be paused, not taken back.",
+            button=f"Send to {people}",
         )
 
     @action(description="Pause", icon="pause", permissions=["announce"])  # type: ignore[untyped-decorator]

@@ -20,6 +20,7 @@ from billing import ledger
 from billing.admin_adjust import ALONE_MAX, SALT, Adjustment
 from billing.errors import AmountUnusable
 from billing.models import BalanceOperation
+from billing.pricing import NANO
 from conversations.models import Turn
 from telegram_bot import figures
 from telegram_bot.figures import Figures
@@ -76,7 +77,7 @@ def top_up(staff: Staff, target: str, amount: Decimal, reason: str, *, form: UUI
 
     Raises NoSuchPerson, and AmountUnusable.
     """
-    if abs(amount) > ledger.AMOUNT_MAX or amount != amount.quantize(ledger.NANO):
+    if abs(amount) > ledger.AMOUNT_MAX or amount != amount.quantize(NANO):
         raise AmountUnusable(f"{amount} is no amount of dollars")
     person = lock_user(find_person(target).pk)
     wanted = Adjustment(person.pk, str(amount), reason, str(form), staff.pk)
