@@ -1,26 +1,22 @@
-"""People, staff, groups, and the log of what staff did."""
+"""People, staff and groups; the audit trail stands in a file of its own."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import blocking
 from accounts.admin_pages import (
     NOTHING,
-    LookPage,
     Table,
     WordsPage,
     keep_in_log,
@@ -29,6 +25,7 @@ from accounts.admin_pages import (
     money_column,
     when,
 )
+from accounts.admin_trail import LogPage
 from accounts.export import as_csv
 from accounts.models import Staff, User
 from accounts.money import dollars
@@ -37,6 +34,8 @@ if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 else:
     from unfold.admin import ModelAdmin
+
+__all__ = ["GroupPage", "LogPage", "PersonPage", "StaffPage"]
 
 LATEST = 10  # rows of each table on a person's page
 BLOCK_PERSON = "accounts.block_person"
@@ -103,7 +102,8 @@ class PersonPage(WordsPage[User]):
             {
                 "fields": (
                     ("language", "model"),
-                    ("rendering", "live_drafts", "receipts", "transcripts"),
+                    ("rendering", "live_drafts"),
+                    ("receipts", "transcripts"),
                     ("daily_cap_usd", "retention"),
                 )
             },
@@ -352,63 +352,3 @@ class StaffPage(UserAdmin[Staff], ModelAdmin[Staff]):
 
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_superuser)
-
-
-class Act(admin.SimpleListFilter):
-    """What kind of thing was done."""
-
-    title = "act"
-    parameter_name = "act"
-    LOOKUPS: dict[str, tuple[str, Q]] = {
-        "money": (
-            "Balances adjusted",
-            Q(change_message__startswith="Adjusted") | Q(change_message__startswith="Asked to adjust"),
-        ),
-        "blocks": (
-            "People blocked and unblocked",
-            Q(change_message__startswith="Blocked") | Q(change_message__startswith="Unblocked"),
-        ),
-        "prices": ("Prices and Star rates", Q(content_type__model__in=("price", "starrate"))),
-        "looks": (
-            "Words read, files downloaded",
-            Q(change_message__startswith="Read the words") | Q(change_message__startswith="Downloaded"),
-        ),
-        "announcements": ("Announcements", Q(content_type__model="announcement")),
-        "exports": ("Exports", Q(change_message__startswith="Exported")),
-        "logins": ("Logins", Q(change_message__startswith="Logged in")),
-        "staff": (
-            "Staff and groups",
-            Q(content_type__model__in=("staff", "group")) & ~Q(change_message__startswith="Logged in"),
-        ),
-    }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(name, words) for name, (words, _) in self.LOOKUPS.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[LogEntry]) -> QuerySet[LogEntry]:
-        chosen = self.LOOKUPS.get(self.value() or "")
-        return queryset.filter(chosen[1]) if chosen else queryset
-
-
-@admin.register(LogEntry)
-class LogPage(LookPage[LogEntry]):
-    """The audit trail: who did what to whom and when, with what was before and after; logins and looks too."""
-
-    list_display = ("action_time", "user", "content_type", "thing", "message")
-    list_filter = (Act, "user", "content_type")
-    search_fields = ("object_repr", "change_message", "=object_id", "user__username")
-    search_help_text = "A name, a number, a word of what was done, or who did it"
-    list_select_related = ("user", "content_type")
-    date_hierarchy = "action_time"
-    fields = ("action_time", "user", "content_type", "object_id", "object_repr", "message")
-
-    @admin.display(description="to", ordering="object_repr")
-    def thing(self, entry: LogEntry) -> SafeString | str:
-        address = entry.get_admin_url()
-        if address is None:
-            return entry.object_repr
-        return format_html('<a class="text-link" href="{}">{}</a>', address, entry.object_repr)
-
-    @admin.display(description="what")
-    def message(self, entry: LogEntry) -> str:
-        return str(entry.get_change_message())

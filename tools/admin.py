@@ -94,7 +94,7 @@ def sums() -> list[dict[str, str]]:
 class ToolCallPage(WordsPage[ToolCall]):
     """One run of one tool."""
 
-    list_display = ("name", "person", "turn_link", "status_shown", "seconds", "cost_usd", "started_at")
+    list_display = ("name", "person", "turn_link", "status_shown", "took", "cost_usd", "started_at")
     list_filter = ("status", "name", Cost, Slow)
     list_before_template = "admin/tool_sums.html"
     list_select_related = ("user", "turn")
@@ -106,7 +106,7 @@ class ToolCallPage(WordsPage[ToolCall]):
         ("name", "status"),
         ("user", "cost_usd"),
         ("thread", "turn"),
-        ("started_at", "seconds"),
+        ("started_at", "took"),
         ("call_id", "files"),
     )
     words = ("arguments_shown", "result_shown", "error_shown")
@@ -117,6 +117,10 @@ class ToolCallPage(WordsPage[ToolCall]):
     arguments_shown = pre_column("arguments")
     result_shown = pre_column("result")
     error_shown = pre_column("error")
+
+    @admin.display(description="seconds", ordering="seconds")
+    def took(self, call: ToolCall) -> str:
+        return f"{call.seconds:.2f}"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

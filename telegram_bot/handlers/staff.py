@@ -16,8 +16,8 @@ from billing.errors import AmountUnusable
 from config.aio import in_db
 from telegram_bot import staff_acts
 from telegram_bot.handlers import reply
-from telegram_bot.intake import clean
 from telegram_bot.staff_acts import NoSuchPerson
+from telegram_bot.wording import clean
 
 # The key of a top-up comes from its message: an update that is handled twice adjusts once.
 MESSAGES = uuid.UUID("6d0c1a2e-6f2b-4c0e-9b51-0a7b8f3f5d10")
