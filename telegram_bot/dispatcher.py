@@ -19,6 +19,7 @@ from config.patience import patiently
 from conversations.providers import available, transcriber
 from conversations.titles import Named
 from telegram_bot import services
+from telegram_bot.announcer import Announcer
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.cashier import Cashier
@@ -33,6 +34,7 @@ from telegram_bot.handlers import (
     guests,
     payments,
     privacy,
+    staff,
     threads,
     topics,
 )
@@ -61,6 +63,7 @@ class Roles:
     bursts: Bursts
     inbox: Inbox
     cashier: Cashier
+    announcer: Announcer
 
 
 def build() -> Roles:
@@ -101,10 +104,12 @@ def build() -> Roles:
         account.router(),
         preferences.router(),
         privacy.router(),
+        staff.router(),
         commands.router(),
         chat.router(),
     )
-    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts), cashier)
+    inbox = Inbox(bot, dispatcher, bursts)
+    roles = Roles(bot, gate, desk, answers, names, bursts, inbox, cashier, Announcer(bot, gate))
     return roles
 
 
