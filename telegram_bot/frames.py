@@ -13,7 +13,7 @@ RICH_PREVIEW_CHARACTERS = 8000  # of a rich message's 32,768: the newest two scr
 LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
 
 Tools = Sequence[
-    tuple[str, float]
+    tuple[str, float, str]
 ]  # the running ones: a label, and since when by the clock of `now`, in seconds
 
 
@@ -58,9 +58,7 @@ class Frames:
 
 
 def _labels(tools: Tools, now: float) -> list[str]:
-    return [
-        f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label for label, since in tools
-    ]
+    return [_label(*tool, now=now) for tool in tools]
 
 
 def _with_labels(message: InputRichMessage, labels: Sequence[str]) -> InputRichMessage:
@@ -78,6 +76,11 @@ def _classic(source: str, labels: Sequence[str]) -> ClassicFrame:
         entities.append(MessageEntity(type="italic", offset=_units(text), length=_units(doing)))
         text += doing
     return ClassicFrame(text, entities)
+
+
+def _label(label: str, since: float, line: str, *, now: float) -> str:
+    words = f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label
+    return f"{words} · {shown}" if (shown := " ".join(line.split())[:LINE_MAX]) else words
 
 
 def _units(text: str) -> int:
