@@ -10,6 +10,7 @@ from telegram_bot.rendering import Wish, needs_rich_already, preview, rich_previ
 
 PREVIEW_UNITS = 3800  # UTF-16 units of Telegram's 4096: the rest is for the labels of running tools
 RICH_PREVIEW_CHARACTERS = 8000  # of a rich message's 32,768: the newest two screens, sent anew every second
+LINE_MAX = 60  # characters of what a running tool tells: one line of a phone
 LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
 
 Tools = Sequence[

@@ -151,7 +151,7 @@ def outcome_of(run_id: int) -> ToolOutput:
         raise Interrupted(run.text)
     if run.state != State.DONE:
         raise ToolFailed(run.text or "The tool was stopped.")
-    return ToolOutput(run.text, tuple(map(_read, run.files)), run.cost, run.details)
+    return ToolOutput(run.text, tuple(map(_read, run.files)), cost=run.cost, details=run.details)
 
 
 def _read(stored: Mapping[str, str]) -> NewFile:

@@ -1,8 +1,10 @@
 """Python in a worker, from the person's message to the file in the chat, and what kills and Stop do to it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -18,6 +20,7 @@ from tests.faults.conftest import Stage
 from tests.faults.workers import Workers
 from tests.waiting import eventually
 from tools.models import LongRun
+from tools.sandbox._folders import home_beside
 from tools.sandbox.local import confinement
 
 WHY, _ = confinement()
@@ -56,6 +59,7 @@ def pythonist(stage: Stage) -> Pythonist:
 async def workers(surroundings: dict[str, str], tmp_path) -> AsyncIterator[Workers]:
     async with Workers.of(surroundings, tmp_path) as workers:
         yield workers
+    shutil.rmtree(home_beside(Path(surroundings["MEDIA_ROOT"])), ignore_errors=True)
 
 
 @in_db
@@ -108,7 +112,10 @@ async def test_a_question_becomes_a_file_in_the_chat_and_stop_ends_the_next_one(
     assert files == ["numbers.csv"]
     assert not any("half way" in reply.get("text", "").partition(PRINTED)[0] for reply in anna.replies)
 
-    pythonist.code = "import subprocess\nopen('late.csv', 'w').write('1')\nprint('on', flush=True)\nsubprocess.run(['sleep', '4711'])"
+    pythonist.code = (
+        "import subprocess\nopen('late.csv', 'w').write('1')\nprint('on', flush=True)\n"
+        "subprocess.run(['sleep', '4711'])"
+    )
     await anna.send("Compute for ever")
     await label_with(stage, "· on")
     assert sleepers(4711)

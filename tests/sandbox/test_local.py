@@ -1,3 +1,4 @@
+# ruff: noqa: E501  programs in a line each
 """The local sandbox holds (S15): every attack is real code, run as a model's would be."""
 
 import asyncio
@@ -200,7 +201,7 @@ async def test_cancelled_it_is_gone_at_once():
     with pytest.raises(asyncio.CancelledError):
         await running
     left = [p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-2:] == ["sleep", "987"]]
-    gone, alive = psutil.wait_procs(left, timeout=2)
+    _gone, alive = psutil.wait_procs(left, timeout=2)
     assert alive == []
 
 

@@ -2,15 +2,16 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
-from typing import Annotated
+from decimal import ROUND_CEILING, Decimal
+from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
 from billing.prices import unit_price
+from billing.pricing import NANO
 from config.aio import in_db
 from conversations.contracts import Tool, ToolContext, ToolFailed, ToolOutput
 from tools.base import tool
@@ -48,7 +49,20 @@ ENDINGS: dict[Ending, str] = {
 }
 
 
-@tool(label=_("Running Python"), icon="🐍", seconds_max=SECONDS_MAX + ROOM_SECONDS, runs_in="worker")
+def most(arguments: Mapping[str, Any]) -> Decimal:
+    """Dollars a run may cost: every second it is allowed."""
+    place = sandbox()
+    rate = unit_price(place.price_item, unpriced=Decimal(0)) if place else Decimal(0)
+    return (rate * arguments["timeout_seconds"]).quantize(NANO, rounding=ROUND_CEILING)
+
+
+@tool(
+    label=_("Running Python"),
+    icon="🐍",
+    seconds_max=SECONDS_MAX + ROOM_SECONDS,
+    runs_in="worker",
+    price_max=most,
+)
 async def execute_python(
     context: ToolContext,
     code: Annotated[
@@ -100,8 +114,9 @@ async def execute_python(
             "The sandbox itself failed; the code is not at fault and may work later. Say so, and do not try now."
         ) from error
     rate = await in_db(unit_price)(place.price_item, unpriced=Decimal(0))
-    cost = rate * Decimal(str(round(outcome.seconds, 3)))
-    details = {"item": place.price_item, "seconds": round(outcome.seconds, 3)} if cost else {}
+    milliseconds = round(outcome.seconds * 1000)
+    cost = (rate * milliseconds / 1000).quantize(NANO, rounding=ROUND_CEILING)
+    details = {"item": place.price_item, "milliseconds": milliseconds} if cost else {}
     return ToolOutput(told(outcome, timeout_seconds), files=outcome.files, cost=cost, details=details)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
@@ -26,10 +27,16 @@ Snapshot = Mapping[str, tuple[int, int]]  # path below outputs → time of its l
 
 
 def home() -> Path:
-    """Where the folders of all threads are. Root's lie where nobody may enter."""
+    """Where the folders of all threads are: beside the files of this installation."""
+    return home_beside(Path(settings.MEDIA_ROOT))
+
+
+def home_beside(media: Path) -> Path:
+    """Root's lie where nobody may enter, under a name of their own: two installations share no thread."""
     if os.getuid() == 0:
-        return Path("/var/tmp/starling-sandboxes")  # noqa: S108  made 0700 and owned below
-    return Path(settings.MEDIA_ROOT).with_name("sandboxes")
+        name = hashlib.sha256(bytes(media.absolute())).hexdigest()[:16]
+        return Path(f"/var/tmp/starling-sandboxes-{name}")  # noqa: S108  made 0700 and owned below
+    return media.with_name("sandboxes")
 
 
 def owner() -> tuple[int, int]:
