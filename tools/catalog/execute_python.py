@@ -53,7 +53,8 @@ def most(arguments: Mapping[str, Any]) -> Decimal:
     """Dollars a run may cost: every second it is allowed."""
     place = sandbox()
     rate = unit_price(place.price_item, unpriced=Decimal(0)) if place else Decimal(0)
-    return (rate * arguments["timeout_seconds"]).quantize(NANO, rounding=ROUND_CEILING)
+    seconds = int(arguments["timeout_seconds"])
+    return (rate * seconds).quantize(NANO, rounding=ROUND_CEILING)
 
 
 @tool(
