@@ -46,7 +46,8 @@ from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
 from telegram_bot.texts import label, say
 from telegram_bot.topics import name_topic
-from tools.catalog import tools
+from tools.catalog import offered
+from tools.long_runs import in_worker
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ def build() -> Roles:
     session = AiohttpSession(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
     session.middleware(gate)
     bot = Bot(settings.TELEGRAM_BOT_TOKEN, session=session)
-    desk = Desk(new_owner(), available(), tools())
+    desk = Desk(new_owner(), available(), in_worker(offered()))
     if settings.DEFAULT_MODEL not in desk.models:
         known = ", ".join(sorted(desk.models))
         raise ImproperlyConfigured(
