@@ -1,14 +1,15 @@
-"""People, staff, groups, and the log of what staff did."""
+"""People, staff and groups; the audit trail stands in a file of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -16,14 +17,16 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import blocking
 from accounts.admin_pages import (
     NOTHING,
-    LookPage,
     Table,
     WordsPage,
+    keep_in_log,
     link_to,
     list_address,
     money_column,
     when,
 )
+from accounts.admin_trail import LogPage
+from accounts.export import as_csv
 from accounts.models import Staff, User
 from accounts.money import dollars
 
@@ -32,10 +35,14 @@ if TYPE_CHECKING:
 else:
     from unfold.admin import ModelAdmin
 
+__all__ = ["GroupPage", "LogPage", "PersonPage", "StaffPage"]
+
 LATEST = 10  # rows of each table on a person's page
 BLOCK_PERSON = "accounts.block_person"
 ALLOW_SPENDING = "accounts.allow_spending"
 ADJUST_BALANCE = "billing.adjust_balance"
+EXPORT = "accounts.export_rows"
+Operation: Any = User._meta.get_field("operations").related_model  # billing's, which this app may not import
 
 
 class Standing(admin.SimpleListFilter):
@@ -62,12 +69,15 @@ class Standing(admin.SimpleListFilter):
 class PersonPage(WordsPage[User]):
     """A person on Telegram: what they have, what they did, and what staff may do about it."""
 
-    list_display = ("name", "username", "telegram_id", "balance_usd", "held_usd", "standing", "last_seen_at")
+    list_display = (
+        "name", "username", "telegram_id", "balance_usd", "held_usd", "spent_usd", "standing", "last_seen_at",
+    )  # fmt: skip
     list_display_links = ("name",)
     list_filter = (Standing, "is_premium", "telegram_language")
     search_fields = ("=telegram_id", "username", "first_name", "last_name")
-    search_help_text = "A name, a username or a Telegram id"
+    search_help_text = "A name, an @username or a Telegram id"
     date_hierarchy = "created_at"
+    actions_list = ("export_people", "export_operations")
     words = ("instructions",)
     closed = ("instructions",)
     fieldsets = (
@@ -82,14 +92,18 @@ class PersonPage(WordsPage[User]):
                 )
             },
         ),
-        ("Money", {"fields": (("balance_usd", "held_usd"), ("available_usd", "spending_blocked_at"))}),
+        (
+            "Money",
+            {"fields": (("balance_usd", "held_usd"), ("available_usd", "spent_usd"), "spending_blocked_at")},
+        ),
         ("Standing", {"fields": (("blocked_at", "blocked_reason"), "unreachable_at")}),
         (
             "Preferences",
             {
                 "fields": (
                     ("language", "model"),
-                    ("rendering", "live_drafts", "receipts", "transcripts"),
+                    ("rendering", "live_drafts"),
+                    ("receipts", "transcripts"),
                     ("daily_cap_usd", "retention"),
                 )
             },
@@ -107,6 +121,49 @@ class PersonPage(WordsPage[User]):
     held_usd = money_column("held")
     available_usd = money_column("available")
     daily_cap_usd = money_column("daily_cap")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With what each has spent in all; PostgreSQL adds it up for the rows of a page only."""
+        charges = Operation.objects.filter(user=OuterRef("pk"), kind__in=Operation.CHARGES).order_by()
+        spent = charges.values("user").annotate(dollars=-Sum("amount")).values("dollars")
+        return super().get_queryset(request).annotate(spent=Subquery(spent))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """@name is a username as people write it."""
+        words = " ".join(word.removeprefix("@") for word in search_term.split())
+        return super().get_search_results(request, queryset, words)
+
+    @admin.display(description="spent")
+    def spent_usd(self, person: User) -> str:
+        return dollars(getattr(person, "spent", None) or Decimal(0))
+
+    def has_export_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        return request.user.has_perm(EXPORT)
+
+    @action(description="Export people", icon="download", permissions=["export"])  # type: ignore[untyped-decorator]
+    def export_people(self, request: HttpRequest) -> HttpResponseBase:
+        fields = (
+            "id", "telegram_id", "username", "first_name", "last_name", "telegram_language", "balance", "held",
+            "blocked_at", "blocked_reason", "last_seen_at", "created_at",
+        )  # fmt: skip
+        return self._export(request, "people", fields, User.objects.order_by("pk"))
+
+    @action(description="Export operations", icon="receipt_long", permissions=["export"])  # type: ignore[untyped-decorator]
+    def export_operations(self, request: HttpRequest) -> HttpResponseBase:
+        fields = (
+            "id", "user_id", "user__telegram_id", "kind", "amount", "balance_after", "key", "actor__username",
+            "reason", "created_at",
+        )  # fmt: skip
+        return self._export(request, "operations", fields, Operation.objects.order_by("pk"))
+
+    def _export(
+        self, request: HttpRequest, name: str, fields: Sequence[str], rows: QuerySet[Any]
+    ) -> HttpResponseBase:
+        assert isinstance(request.user, Staff)
+        keep_in_log(request, request.user, f"Exported {name}.")
+        return as_csv(name, fields, rows.values_list(*fields).iterator(chunk_size=2000))
 
     @display(description="name", header=False, ordering="first_name")  # type: ignore[untyped-decorator]
     def name(self, person: User) -> str:
@@ -227,6 +284,35 @@ class PersonPage(WordsPage[User]):
                 list_address(obj.turns.model, user__id__exact=obj.pk),
             )
 
+        if request.user.has_perm("billing.view_payment"):
+            payments = obj.payments.all()[:LATEST]
+            yield Table(
+                "Latest payments",
+                ("Payment", "State", "Worth", "When"),
+                [
+                    (link_to(row), row.get_state_display(), dollars(row.usd), when(row.created_at))
+                    for row in payments
+                ],
+                list_address(obj.payments.model, user__id__exact=obj.pk),
+            )
+        if request.user.has_perm("tools.view_toolcall"):
+            calls = obj.tool_calls.order_by("-started_at")[:LATEST]
+            yield Table(
+                "Latest tool calls",
+                ("Tool", "Status", "Seconds", "Cost", "When"),
+                [
+                    (
+                        link_to(row, row.name),
+                        row.get_status_display(),
+                        f"{row.seconds:.1f}",
+                        dollars(row.cost),
+                        when(row.started_at),
+                    )
+                    for row in calls
+                ],
+                list_address(obj.tool_calls.model, user__id__exact=obj.pk),
+            )
+
 
 admin.site.unregister(Group)
 
@@ -266,18 +352,3 @@ class StaffPage(UserAdmin[Staff], ModelAdmin[Staff]):
 
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_superuser)
-
-
-@admin.register(LogEntry)
-class LogPage(LookPage[LogEntry]):
-    """What staff did and whose words they read."""
-
-    list_display = ("action_time", "user", "content_type", "object_repr", "message")
-    list_filter = ("content_type",)
-    list_select_related = ("user", "content_type")
-    date_hierarchy = "action_time"
-    fields = ("action_time", "user", "content_type", "object_id", "object_repr", "message")
-
-    @admin.display(description="what")
-    def message(self, entry: LogEntry) -> str:
-        return str(entry.get_change_message())

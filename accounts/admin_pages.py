@@ -40,6 +40,7 @@ ASKED = "words"  # the query parameter of a page that shows them
 COUNTED_MAX = 10_000  # rows; a list longer than this is searched or filtered, not leafed through
 ROWS_MAX = 50  # rows of a table on another thing's page
 REASON_MAX = 255  # characters; the width of User.blocked_reason
+LOGGED_MAX = 200  # characters of one value in the log
 NOTHING = "–"
 
 
@@ -108,6 +109,14 @@ class LookPage(ModelAdmin[M]):
         if obj is not None:
             context["tables"] = list(self.tables(request, obj))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: forms.Form, formsets: Any, add: bool = False
+    ) -> Any:
+        """What the log keeps of a form: each field that changed, with what it was and what it is."""
+        if add:
+            return "Added: " + _listed(form, lambda _before, after: after)
+        return "Changed: " + _listed(form, lambda before, after: f"{before} → {after}")
 
     def has_read_words_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return may_read(request)
@@ -200,6 +209,23 @@ class ReasonForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Kept with what you do, for whoever asks later.",
     )
+
+
+def _listed(form: forms.Form, write: Callable[[str, str], str]) -> str:
+    """The changed fields of a form, one after the other."""
+    changes = [
+        f"{name} {write(_short(form[name].initial), _short(form.cleaned_data.get(name)))}"
+        for name in form.changed_data
+    ]
+    return "; ".join(changes) or NOTHING
+
+
+def _short(value: object) -> str:
+    """A value in the log: in full when it is a number or a word, its beginning when it is a text."""
+    text = f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+    if value is None or text == "":
+        return NOTHING
+    return text if len(text) <= LOGGED_MAX else f"{text[:LOGGED_MAX]}…"
 
 
 def keep_in_log(request: HttpRequest, obj: Model, words: str) -> None:

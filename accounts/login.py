@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 
@@ -38,7 +39,15 @@ class LoginForm(AuthenticationForm):
                 cache.incr(key)
             raise
         cache.delete(key)
+        self._keep_in_log()
         return cleaned
+
+    def _keep_in_log(self) -> None:
+        """A login is an act of staff like any other."""
+        staff = self.get_user()
+        assert staff is not None and self.request is not None, "the password was right"  # noqa: PT018
+        words = f"Logged in from {self.request.META.get('REMOTE_ADDR', 'an unknown address')}."
+        LogEntry.objects.log_actions(staff.pk, [staff], CHANGE, change_message=words, single_object=True)
 
     def _key(self) -> str:
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""

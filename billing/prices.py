@@ -39,8 +39,10 @@ def rates_now(model_id: str, period: int) -> Rates:  # noqa: ARG001  (a new peri
         raise PriceUnknown(model_id) from error
 
 
-def unit_price(item: str) -> Decimal:
-    """Dollars for one unit of something that is no model. Raises PriceUnknown."""
+def unit_price(item: str, *, unpriced: Decimal | None = None) -> Decimal:
+    """Dollars for one unit of no model; `unpriced` where staff never set a price. Raises PriceUnknown."""
+    if unpriced is not None and not Price.objects.filter(item=item).exists():
+        return unpriced
     price: Decimal | None = _in_force(item).per_unit
     if price is None:
         raise PriceUnknown(f"{item} is priced by tokens")

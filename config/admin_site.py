@@ -92,6 +92,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "To everybody",
+                "separator": True,
+                "items": [
+                    _item("Announcements", "campaign", "telegram_bot.announcement"),
+                    _item("Deliveries", "outgoing_mail", "telegram_bot.delivery"),
+                ],
+            },
+            {
                 "title": "Under the hood",
                 "separator": True,
                 "items": [
@@ -105,7 +113,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Staff", "badge", "accounts.staff"),
                     _item("Groups", "shield_person", "auth.group"),
-                    _item("Log", "history", "admin.logentry"),
+                    _item("Audit trail", "history", "admin.logentry"),
                 ],
             },
         ],

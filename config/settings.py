@@ -27,6 +27,8 @@ with contextlib.suppress(OSError):
 
 # The longest a task may run; the visibility timeout below must be longer, or it would run twice at once.
 TASK_SECONDS_MAX = 900
+# The same for a tool's long run, which has a queue and workers of its own: an hour of Python, and its files.
+LONG_RUN_SECONDS_MAX = 3900
 
 
 def _own_secret_key() -> str:
@@ -181,7 +183,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = TASK_SECONDS_MAX
 CELERY_TASK_SOFT_TIME_LIMIT = TASK_SECONDS_MAX - 30
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * TASK_SECONDS_MAX}
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": LONG_RUN_SECONDS_MAX + TASK_SECONDS_MAX}
+# Nothing short waits behind a long run.
+CELERY_TASK_ROUTES = {"tools.tasks.run_long": {"queue": "long"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -196,6 +200,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "flush events": {"task": "conversations.tasks.flush_events", "schedule": 5.0, "options": {"expires": 5}},
+    "forget long runs": {
+        "task": "tools.tasks.forget_long_runs",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "prune the inbox": {
         "task": "telegram_bot.tasks.prune_inbox",
         "schedule": 86400.0,
@@ -277,6 +286,9 @@ for _word, _name, _usable in (
 COMPACT_AT_TOKENS = env.whole("COMPACT_AT_TOKENS", 150_000, least=1_000, most=10_000_000)
 
 TITLES = env.flag("TITLES", default=True)
+
+# Where the Python that models write runs: auto is local where this machine can confine it, else off.
+SANDBOX = env.choice("SANDBOX", "auto", ("auto", "local", "off"))
 
 # Money: US dollars -----------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from django.apps import AppConfig, apps
 
 LAST_APP = "telegram_bot"  # when its tables stand, so do everybody's permissions
 
-# Of these, nobody has one unless a superuser gives it; read_words is in no group.
+# Of these, nobody has one unless a superuser gives it; read_words, announce and export_rows are in no group.
 PERMISSIONS = {
     "conversations.message": {"read_words": "Can read what people and models said"},
     "billing.balanceoperation": {"adjust_balance": "Can adjust a person's balance"},
     "billing.payment": {"refund_payment": "Can give a payment back and settle what Telegram's list says"},
+    "telegram_bot.announcement": {"announce": "Can announce something to many people"},
     "accounts.user": {
+        "export_rows": "Can export people and operations",
         "block_person": "Can block and unblock a person",
         "allow_spending": "Can lift the audit's block of a person's spending",
     },
@@ -37,6 +39,8 @@ GROUPS = {
         "conversations.change_deadevent",
         "tools.view_toolcall",
         "telegram_bot.view_update",
+        "telegram_bot.view_announcement",
+        "telegram_bot.view_delivery",
     ),
     "Finance": (
         *PEOPLE,

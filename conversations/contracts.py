@@ -96,7 +96,6 @@ Event = TextDelta | ThinkingDelta | Text | Thinking | ToolCall | Opaque | Usage 
 class Stream(Protocol):
     def __call__(self, model: "Model", request: Request) -> AsyncGenerator[Event, None]:
         """Yield the events of one call; raise ProviderError for everything that goes wrong."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What can go wrong with a turn, beside a provider's own failures (contracts.ProviderError)."""
 
+from conversations.contracts import ToolFailed
+
 
 class LeaseLost(Exception):
     """Another process took the turn over: this one may write nothing more of it."""
@@ -11,3 +13,7 @@ class NotARetry(Exception):
 
 class NoThread(Exception):
     """No such conversation is on this person's list."""
+
+
+class Interrupted(ToolFailed):
+    """A tool's process died, and it is not known how far the tool had come."""

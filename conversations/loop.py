@@ -18,7 +18,7 @@ from conversations.parts import Delivery, Summary, Text, ToolCall, ToolResult
 from conversations.repair import asked
 from conversations.reply import Reply
 from conversations.steps import Step
-from conversations.tool_runs import InFlight, Ran, run_tool
+from conversations.tool_runs import InFlight, Ran, Told, run_tool
 from conversations.write_behind import record
 
 
@@ -31,8 +31,11 @@ class StepBegan:
 
 @dataclass(frozen=True, slots=True)
 class ToolBegan:
+    """A tool runs; once more for each line it tells of what it is doing."""
+
     call_id: str
     tool: Tool
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +130,23 @@ async def _run_tools(
     The last thing it yields is what follows the step.
     """
     in_flight = InFlight()
-    running = {asyncio.create_task(run_tool(step, call, tools, language, in_flight)): call for call in calls}
-    pending = set(running)
+    told: asyncio.Queue[Told] = asyncio.Queue(1)
+    running = {
+        asyncio.create_task(run_tool(step, call, tools, language, in_flight, told)): call for call in calls
+    }
+    pending, heard = set(running), asyncio.create_task(told.get())
     try:
         for call in calls:
             if call.name in tools:
                 yield ToolBegan(call.id, tools[call.name])
         while pending:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*pending, heard}, return_when=asyncio.FIRST_COMPLETED)
+            if heard.done():
+                call, line = heard.result()
+                yield ToolBegan(call.id, tools[call.name], line)
+                heard = asyncio.create_task(told.get())
+            done = {task for task in pending if task.done()}
+            pending -= done
             for count, task in enumerate(done, start=1):
                 ran = task.result()
                 last = not pending and count == len(done)
@@ -145,6 +157,7 @@ async def _run_tools(
                     yield FileReady(delivery)
         yield closed
     finally:
+        heard.cancel()
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)

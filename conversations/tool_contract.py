@@ -73,6 +73,8 @@ class ToolContext:
     thread_id: int
     language: str  # "en" or "ru"
     files: Files
+    call: tuple[int, str] = (0, "")  # turn and call id: the same call after a crash is the same work
+    tell: Callable[[str], None] = lambda _line: None  # its last line, for the person who waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from billing.errors import PriceUnknown
 from billing.policy import can_use_paid_tool
 from config.aio import in_db
 from conversations.contracts import Tool, ToolContext, ToolFailed, ToolOutput
+from conversations.errors import Interrupted
 from conversations.files import ThreadFiles, part_of, store_file
 from conversations.history import NO_RESULT
 from conversations.models import UserFile
@@ -41,6 +43,9 @@ class Ran:
     files: tuple[UserFile, ...] = ()
 
 
+Told = tuple[ToolCall, str]  # a running call, and the newest line of what it is doing
+
+
 @dataclass(slots=True)
 class InFlight:
     """What the paid calls of one step that run side by side may still cost, each at most.
@@ -66,7 +71,12 @@ class InFlight:
 
 
 async def run_tool(
-    step: Step, call: ToolCall, tools: Mapping[str, Tool], language: str, in_flight: InFlight
+    step: Step,
+    call: ToolCall,
+    tools: Mapping[str, Tool],
+    language: str,
+    in_flight: InFlight,
+    told: asyncio.Queue[Told],
 ) -> Ran:
     """One call to its result. Never raises for what a tool or a model did: a failure is a result too."""
     began = time.monotonic()
@@ -75,19 +85,21 @@ async def run_tool(
     try:
         if tool is None:
             raise ToolFailed(f"There is no tool {call.name!r}. The tools are: {', '.join(sorted(tools))}.")
-        if step.calls and not tool.repeatable:
-            status = "interrupted"
-            raise ToolFailed(NO_RESULT)
+        if step.calls and not tool.repeatable and tool.runs_in == "bot":  # a worker may have finished it
+            raise Interrupted(NO_RESULT)
         if tool.price_max:
             ceiling = await in_db(tool.ceiling)(call.arguments)
             if ceiling and not await in_flight.admits(step, call, ceiling):
                 status = "refused"
                 raise ToolFailed(NOT_COVERED)
-        context = ToolContext(step.user_id, step.thread_id, language, ThreadFiles(step.thread_id))
+        files_of, key = ThreadFiles(step.thread_id), (step.turn_id, call.id)
+        tell = partial(_tell, told, call)
+        context = ToolContext(step.user_id, step.thread_id, language, files_of, key, tell)
         async with asyncio.timeout(tool.seconds_max):
             output = await tool.run(context, **call.arguments)
     except ToolFailed as failed:
-        status = "failed" if status == "done" else status
+        if status == "done":
+            status = "interrupted" if isinstance(failed, Interrupted) else "failed"
         output = ToolOutput(str(failed), cost=failed.cost, details=failed.details)
     except PriceUnknown:
         status = "refused"
@@ -116,6 +128,13 @@ async def run_tool(
         deliveries=output.deliver,
     )
     return Ran(result, status, time.monotonic() - began, output.cost, output.details, files)
+
+
+def _tell(told: asyncio.Queue[Told], call: ToolCall, line: str) -> None:
+    """Of what is told faster than it is shown the newest counts."""
+    if told.full():
+        told.get_nowait()
+    told.put_nowait((call, line))
 
 
 def _affords(step: Step, ceiling: Decimal, needed: Decimal) -> bool:

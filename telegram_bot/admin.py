@@ -1,4 +1,4 @@
-"""The inbox, to look at."""
+"""The inbox, to look at; announcements stand in a file of their own."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from accounts.admin_pages import WordsPage, pre_column
+from telegram_bot.admin_announcements import AnnouncementPage, DeliveryPage
 from telegram_bot.models import Update
+
+__all__ = ["AnnouncementPage", "DeliveryPage", "UpdatePage"]
 
 
 class Fate(admin.SimpleListFilter):

@@ -19,6 +19,7 @@ from config.patience import patiently
 from conversations.providers import available, transcriber
 from conversations.titles import Named
 from telegram_bot import services
+from telegram_bot.announcer import Announcer
 from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.cashier import Cashier
@@ -33,6 +34,7 @@ from telegram_bot.handlers import (
     guests,
     payments,
     privacy,
+    staff,
     threads,
     topics,
 )
@@ -44,7 +46,8 @@ from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
 from telegram_bot.texts import label, say
 from telegram_bot.topics import name_topic
-from tools.catalog import tools
+from tools.catalog import offered
+from tools.long_runs import in_worker
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,7 @@ class Roles:
     bursts: Bursts
     inbox: Inbox
     cashier: Cashier
+    announcer: Announcer
 
 
 def build() -> Roles:
@@ -69,7 +73,7 @@ def build() -> Roles:
     session = AiohttpSession(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
     session.middleware(gate)
     bot = Bot(settings.TELEGRAM_BOT_TOKEN, session=session)
-    desk = Desk(new_owner(), available(), tools())
+    desk = Desk(new_owner(), available(), in_worker(offered()))
     if settings.DEFAULT_MODEL not in desk.models:
         known = ", ".join(sorted(desk.models))
         raise ImproperlyConfigured(
@@ -101,10 +105,12 @@ def build() -> Roles:
         account.router(),
         preferences.router(),
         privacy.router(),
+        staff.router(),
         commands.router(),
         chat.router(),
     )
-    roles = Roles(bot, gate, desk, answers, names, bursts, Inbox(bot, dispatcher, bursts), cashier)
+    inbox = Inbox(bot, dispatcher, bursts)
+    roles = Roles(bot, gate, desk, answers, names, bursts, inbox, cashier, Announcer(bot, gate))
     return roles
 
 

@@ -51,7 +51,7 @@ class Draft:
         self._passed = self._asides = 0  # messages met so far, delivered or not; of them, those of our own
         self._units = Units()
         self._frames = Frames(wish)
-        self._tools: dict[str, tuple[str, float]] = {}  # call → label, since when
+        self._tools: dict[str, tuple[str, float, str]] = {}  # call → label, since when, its last line
         self._closing = False
         self._dirty = live  # the first frame is "Thinking…"
         self._shown: Frame | None = None
@@ -74,7 +74,7 @@ class Draft:
             case TextDelta():
                 self._touch()
             case ToolBegan():
-                self.label(event.call_id, f"{event.tool.icon} {event.tool.label}…")
+                self.label(event.call_id, f"{event.tool.icon} {event.tool.label}…", event.told)
             case ToolEnded():
                 self.label(event.call_id)
         if self._units.closed:
@@ -86,10 +86,10 @@ class Draft:
         units = self._units
         return self._passed + len(units.closed) == self._asides and not units.source.strip()
 
-    def label(self, key: str, words: str = "") -> None:
-        """Show below the answer what is being done; without words: it is over."""
-        self._tools.pop(key, None)
-        self._tools |= {key: (words, time.monotonic())} if words else {}
+    def label(self, key: str, words: str = "", line: str = "") -> None:
+        """Show below the answer what is being done, and its last line; without words: it is over."""
+        _, since, _ = self._tools.pop(key, ("", time.monotonic(), ""))
+        self._tools |= {key: (words, since, line)} if words else {}
         self._touch()
 
     def aside(self, words: Words) -> None:

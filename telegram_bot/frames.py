@@ -10,10 +10,11 @@ from telegram_bot.rendering import Wish, needs_rich_already, preview, rich_previ
 
 PREVIEW_UNITS = 3800  # UTF-16 units of Telegram's 4096: the rest is for the labels of running tools
 RICH_PREVIEW_CHARACTERS = 8000  # of a rich message's 32,768: the newest two screens, sent anew every second
+LINE_MAX = 60  # characters of what a running tool tells: one line of a phone
 LABEL_SECONDS = 3.0  # how often a running tool's seconds are counted on
 
 Tools = Sequence[
-    tuple[str, float]
+    tuple[str, float, str]
 ]  # the running ones: a label, and since when by the clock of `now`, in seconds
 
 
@@ -58,9 +59,7 @@ class Frames:
 
 
 def _labels(tools: Tools, now: float) -> list[str]:
-    return [
-        f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label for label, since in tools
-    ]
+    return [_label(*tool, now=now) for tool in tools]
 
 
 def _with_labels(message: InputRichMessage, labels: Sequence[str]) -> InputRichMessage:
@@ -78,6 +77,11 @@ def _classic(source: str, labels: Sequence[str]) -> ClassicFrame:
         entities.append(MessageEntity(type="italic", offset=_units(text), length=_units(doing)))
         text += doing
     return ClassicFrame(text, entities)
+
+
+def _label(label: str, since: float, line: str, *, now: float) -> str:
+    words = f"{label} {int(now - since)} s" if now - since >= LABEL_SECONDS else label
+    return f"{words} · {shown}" if (shown := " ".join(line.split())[:LINE_MAX]) else words
 
 
 def _units(text: str) -> int:

@@ -1,34 +1,33 @@
-"""The admin's front page: how the bot is, and what it earned and cost. Every number is one indexed query."""
+"""The admin's front page: how the bot is, and what it earned and cost. Money comes from the ledger's rows."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import redis
-from django.db.models import Count, Model, Q, Sum
-from django.db.models.functions import TruncDay
+from django.db.models import Count, Model, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts.admin_pages import list_address
 from accounts.models import User
-from accounts.money import dollars
+from accounts.money import dollars, exact_dollars
 from billing.models import BalanceOperation, Hold, Payment, UnmatchedTransaction
 from conversations import write_behind
 from conversations.models import DeadEvent, Turn
+from telegram_bot import figures
+from telegram_bot.curves import Line, drawing, shares
+from telegram_bot.figures import Figures, total
 from telegram_bot.models import Update
 
-CHART_DAYS = 30
 SILENT_AFTER = timedelta(minutes=10)  # no update for so long is worth a look
 DEAD_SHOWN = timedelta(days=1)
 QUEUE_SECONDS_MAX = 30  # an event that waits longer means that nobody flushes
 ZERO = Decimal(0)
-Kind = BalanceOperation.Kind
-PAID = (Kind.TOP_UP, Kind.REFUND, Kind.REFUND_RETURN, Kind.CHARGEBACK)
+SHARES_MAX = 8  # models or tools named; what the others cost is one row
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,10 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         tiles = [*_updates(now), *_turns(), _queue(), _dead_events()]
         context["groups"].append({"title": "Now", "tiles": _shown(request, tiles)})
     if request.user.has_perm("billing.view_balanceoperation"):
-        spent = _spent_by_day(now)
-        tiles = [*_money(now, spent), _people(now)]
-        context["groups"].append({"title": "Money and people", "tiles": _shown(request, tiles)})
-        context["chart"] = _chart(now, spent)
+        days = figures.last_days(now)
+        context["groups"].append({"title": "Today", "tiles": _shown(request, _money(days))})
+        context["curves"], context["shares"] = _curves(days), _shares(days)
+        context["days"] = figures.DAYS
     return context
 
 
@@ -127,26 +126,16 @@ def _ago(moment: datetime, now: datetime) -> str:
 # Money and people --------------------------------------------------------------------------------
 
 
-def _spent_by_day(now: datetime) -> Mapping[date, Decimal]:
-    """Dollars charged on each of the last days; answered from the index of the daily caps alone."""
-    rows = (
-        BalanceOperation.objects.filter(
-            kind__in=BalanceOperation.CHARGES, created_at__gte=_midnight(now) - timedelta(days=CHART_DAYS - 1)
-        )
-        .order_by()
-        .annotate(day=TruncDay("created_at"))
-        .values("day")
-        .annotate(dollars=-Sum("amount"))
-    )
-    return {row["day"].date(): row["dollars"] for row in rows}
-
-
-def _money(now: datetime, spent: Mapping[date, Decimal]) -> list[Tile]:
-    revenue = _paid_since(_midnight(now))
-    usage = spent.get(now.date(), ZERO)
+def _money(days: Sequence[Figures]) -> list[Tile]:
+    """Today beside yesterday, and whether the books agree."""
+    yesterday, today = days[-2], days[-1]
     return [
-        Tile("Paid in today", dollars(revenue), "top-ups less refunds", BalanceOperation),
-        Tile("Used today", dollars(usage), "models and tools, as charged", BalanceOperation),
+        Tile("Revenue today", dollars(today.revenue), _paid(today, yesterday), Payment),
+        Tile("Cost today", dollars(today.cost), f"yesterday {dollars(yesterday.cost)}", BalanceOperation),
+        Tile("Margin today", dollars(today.margin), f"yesterday {dollars(yesterday.margin)}"),
+        Tile("People active today", str(today.people), f"yesterday {yesterday.people}", User),
+        Tile("Turns answered today", str(today.turns), f"yesterday {yesterday.turns}", Turn),
+        _books(),
         *_to_look_at(),
     ]
 
@@ -161,37 +150,52 @@ def _to_look_at() -> list[Tile]:
     ]
 
 
-def _paid_since(moment: datetime) -> Decimal:
-    paid = BalanceOperation.objects.filter(kind__in=PAID, created_at__gte=moment).order_by()
-    return paid.aggregate(dollars=Sum("amount"))["dollars"] or ZERO
+def _paid(today: Figures, yesterday: Figures) -> str:
+    return f"{today.stars:,} Stars; yesterday {dollars(yesterday.revenue)}, {yesterday.stars:,} Stars"
 
 
-def _people(now: datetime) -> Tile:
-    week = BalanceOperation.objects.filter(
-        kind__in=BalanceOperation.CHARGES, created_at__gte=now - timedelta(days=7)
-    ).order_by()
-    people = week.aggregate(
-        week=Count("user", distinct=True),
-        today=Count("user", distinct=True, filter=Q(created_at__gte=_midnight(now))),
-    )
-    note = f"{people['week']} in 7 days"
-    return Tile("People answered today", str(people["today"]), note, User)
+def _books() -> Tile:
+    """All balances and the operator's account are nothing, or something is badly wrong."""
+    books = figures.books()
+    note = f"people have {dollars(books.people)}, the operator {dollars(books.operator)}"
+    if books.difference:
+        return Tile("Books", f"off by {exact_dollars(books.difference)}", note, alarm=True)
+    return Tile("Books", "agree", note)
 
 
-def _midnight(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+def _curves(days: Sequence[Figures]) -> list[dict[str, object]]:
+    dates = [day.day for day in days]
+    revenue, cost = sum((day.revenue for day in days), ZERO), sum((day.cost for day in days), ZERO)
+    money = [
+        Line("Revenue", "revenue", [day.revenue for day in days]),
+        Line("Cost", "cost", [day.cost for day in days]),
+        Line("Margin", "margin", [day.margin for day in days]),
+    ]
+    stars = [Line("Stars", "revenue", [Decimal(day.stars) for day in days])]
+    turns = [Line("Turns", "revenue", [Decimal(day.turns) for day in days])]
+    people = [Line("People", "revenue", [Decimal(day.people) for day in days])]
+    title = f"{dollars(revenue)} earned, {dollars(cost)} spent, {dollars(revenue - cost)} kept"
+    return [
+        drawing(title, dates, money, dollars),
+        drawing(f"{sum(day.stars for day in days):,} Stars", dates, stars, _whole),
+        drawing(f"{sum(day.turns for day in days):,} turns answered", dates, turns, _whole),
+        drawing("People active", dates, people, _whole),
+    ]
 
 
-def _chart(now: datetime, spent: Mapping[date, Decimal]) -> dict[str, str]:
-    """What unfold's bar chart reads: the days, and their dollars as text, for a float would be another number."""
-    days = [now.date() - timedelta(days=back) for back in reversed(range(CHART_DAYS))]
-    series = {
-        "label": "Dollars",
-        "data": [f"{spent.get(day, ZERO):f}" for day in days],
-        "backgroundColor": "var(--color-primary-600)",
-    }
-    total = dollars(sum((spent.get(day, ZERO) for day in days), ZERO))
-    return {
-        "title": f"Used in the last {CHART_DAYS} days: {total}",
-        "data": json.dumps({"labels": [f"{day:%b %-d}" for day in days], "datasets": [series]}),
-    }
+def _whole(number: Decimal) -> str:
+    return f"{number:,.0f}"
+
+
+def _shares(days: Sequence[Figures]) -> list[dict[str, object]]:
+    by_model, by_tool = total([day.by_model for day in days]), total([day.by_tool for day in days])
+    return [
+        {
+            "title": title,
+            "rows": [
+                {"name": name, "value": dollars(usd), "percent": percent}
+                for name, usd, percent in shares(rows, SHARES_MAX)
+            ],
+        }
+        for title, rows in (("Cost by model", by_model), ("Cost by paid tool", by_tool))
+    ]

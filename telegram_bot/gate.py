@@ -81,6 +81,10 @@ class Gate(BaseRequestMiddleware):
                 self._until[chat] = time.monotonic() + ban.retry_after
                 self._slow[chat] = SLOW_FRAMES
 
+    def longest_ban(self) -> float:
+        """Seconds until every chat may be written to again: what goes to many waits for the strictest."""
+        return max(self._until.values(), default=0.0) - time.monotonic() if self._until else 0.0
+
     def pace(self, chat: int, seconds: float) -> float:
         """The pause before a chat's next frame: the usual one, doubled for a while after a ban.
 

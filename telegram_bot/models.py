@@ -1,9 +1,10 @@
-"""The durable inbox."""
+"""The durable inbox, and what staff announce to many."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import User
+from accounts.models import Staff, User
 
 
 class Update(models.Model):
@@ -65,3 +66,97 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"export {self.pk}"
+
+
+class Announcement(models.Model):
+    """A word from staff to many people: a draft until somebody confirms it, then sent by the bot process.
+
+    Whom it goes to is decided at the confirmation and stands in a Delivery for each person; what those say
+    is all that counts after a crash.
+    """
+
+    class Audience(models.TextChoices):
+        ALL = "all", "Everybody"
+        ACTIVE = "active", "Seen in the last 30 days"
+        PAID = "paid", "Who has ever paid"
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SENDING = "sending", "Sending"
+        PAUSED = "paused", "Paused"
+        DONE = "done", "Done"
+
+    audience = models.CharField(max_length=16, choices=Audience, default=Audience.ALL, help_text="To whom.")
+    language = models.CharField(
+        max_length=8,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text="Only to people the bot speaks this language with; empty: to all.",
+    )
+    text_en = models.TextField("English text", help_text="Markdown; one message of Telegram at most.")
+    text_ru = models.TextField("Russian text", help_text="What people read with whom the bot speaks Russian.")
+    state = models.CharField(
+        max_length=16, choices=State, default=State.DRAFT, help_text="How far it has come."
+    )
+    made_by = models.ForeignKey(Staff, on_delete=models.PROTECT, related_name="+", help_text="Who wrote it.")
+    preview_to = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="A person the bot is still to show it to, before anybody else.",
+    )
+    next_at = models.DateTimeField(
+        null=True, help_text="Nothing more of it is sent before: the pace, by the database's clock."
+    )
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was written.")
+    confirmed_at = models.DateTimeField(null=True, help_text="When it was decided to send it.")
+    finished_at = models.DateTimeField(null=True, help_text="When the last person was tried.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=Q(state="sending"), name="announcement_sending"),
+            models.Index(
+                fields=["id"], condition=Q(preview_to__isnull=False), name="announcement_to_preview"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"announcement {self.pk}"
+
+
+class Delivery(models.Model):
+    """What became of an announcement for one person. Claimed before it is sent, so that nobody gets it twice."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        CLAIMED = "claimed", "Being sent"
+        SENT = "sent", "Sent"
+        UNREACHABLE = "unreachable", "Blocked the bot or is gone"
+        REFUSED = "refused", "Refused by Telegram"
+        UNKNOWN = "unknown", "Perhaps sent: the connection or the bot broke off"
+
+    announcement = models.ForeignKey(
+        Announcement, on_delete=models.CASCADE, related_name="deliveries", help_text="What is sent."
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", help_text="To whom.")
+    state = models.CharField(
+        max_length=16,
+        choices=State,
+        default=State.WAITING,
+        help_text="How it went; unknown is not tried again.",
+    )
+    claimed_at = models.DateTimeField(null=True, help_text="When the bot took it in hand.")
+    error = models.CharField(max_length=255, blank=True, help_text="What Telegram said.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["announcement", "user"], name="one_delivery_per_person"),
+        ]
+        indexes = [
+            models.Index(fields=["announcement", "state", "id"], name="delivery_by_state"),
+        ]
+        verbose_name_plural = "deliveries"
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk}"

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 
 from billing.price_sync import seed_prices
 from config.patience import patiently
+from telegram_bot.announcer import LOOK_SECONDS
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.cashier import RECONCILE_SECONDS
 from telegram_bot.deliveries import DELIVER_SECONDS, deliver_exports
@@ -60,6 +61,7 @@ async def serve(roles: Roles) -> None:
         group.create_task(_every(RECOVER_SECONDS, roles.cashier.recover, at_once=True))
         group.create_task(_every(RECONCILE_SECONDS, roles.cashier.reconcile, at_once=True))
         group.create_task(_every(DELIVER_SECONDS, partial(deliver_exports, roles.bot), at_once=True))
+        group.create_task(_every(LOOK_SECONDS, roles.announcer.work))
         group.create_task(roles.inbox.poll())
 
 
@@ -120,4 +122,5 @@ async def wind_down(roles: Roles) -> None:
     await roles.bursts.settle_all(GRACE_SECONDS / 4)
     await roles.answers.drain(GRACE_SECONDS / 2)
     await roles.cashier.drain(GRACE_SECONDS / 4)
+    await roles.announcer.drain(GRACE_SECONDS / 4)
     await roles.names.end()

@@ -7,6 +7,8 @@ from django.db import models
 from accounts.models import User
 from conversations.models import Thread, Turn
 
+PROGRESS_MAX = 200  # characters of a line of progress
+
 
 class ToolCall(models.Model):
     """One run of one tool. History, written behind: the answer itself stands on its Message."""
@@ -34,6 +36,60 @@ class ToolCall(models.Model):
     cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
     error = models.CharField(max_length=255, blank=True)
     started_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.call_id}"
+
+
+class LongRun(models.Model):
+    """One tool call on its way through a worker: first the wish, then who works on it, then what came of it.
+
+    The bot makes the row and waits for it; the broker carries only its id. A run that has ended stands,
+    whoever asks again. The worker's lease is on the database's clock: when it runs out, the worker is gone.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CRASHED = "crashed", "Crashed"
+        INTERRUPTED = "interrupted", "Interrupted"
+        STOPPED = "stopped", "Stopped"
+
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="long_runs")
+    call_id = models.CharField(
+        max_length=128, help_text="The model's id of the call; with the turn it is the key."
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=64, help_text="The tool.")
+    arguments = models.TextField(help_text="JSON text, whole.")
+    language = models.CharField(max_length=8, help_text="Of the person, for the tool.")
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many workers have begun it.")
+    lease_owner = models.CharField(max_length=32, blank=True, help_text="The attempt that may write.")
+    lease_until = models.DateTimeField(null=True, help_text="Until then its worker is taken to be alive.")
+    progress = models.CharField(
+        max_length=PROGRESS_MAX, blank=True, help_text="Its last line, for who waits."
+    )
+    text = models.TextField(blank=True, help_text="What the model is told.")
+    files = models.JSONField(
+        default=list, help_text="Name, media type and place in storage of each file it made."
+    )
+    cost = models.DecimalField(
+        max_digits=20, decimal_places=9, default=Decimal(0), help_text="Dollars to charge."
+    )
+    details = models.JSONField(default=dict, help_text="Units and usage behind the cost.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    asked_at = models.DateTimeField(help_text="When a worker was last asked to take it up.")
+    ended_at = models.DateTimeField(null=True, help_text="When it ended, however it did.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["turn", "call_id"], name="one_long_run_per_call"),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="long_run_by_age")]
 
     def __str__(self) -> str:
         return f"{self.name} {self.call_id}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conversations.parts import ToolResult
-from conversations.providers import demo_tools
+from conversations.providers import demo_python, demo_tools
 from conversations.providers.demo_long import long_answer
 from conversations.providers.demo_tools import Known
 
@@ -202,6 +202,8 @@ def after(question: str, result: ToolResult, known: Known) -> Saying:
     if result.name in demo_tools.BEFORE:
         text, call = demo_tools.after(question, result, language, known)
         return Saying(text, call=call)
+    if result.name == demo_python.PYTHON_TOOL:
+        return Saying(demo_python.told(question, result, language))
     topic = _topic(question)
     if topic is None or topic.after is None:
         return Saying(NOTHING_LEFT[language])
@@ -229,6 +231,9 @@ def about(purpose: str, told: Sequence[str]) -> Saying:
 def _on_topic(question: str, language: str, tools: frozenset[str]) -> Saying:
     if LONG.search(question):
         return Saying(long_answer(language), LONG_THINKING[language])
+    if demo_python.PYTHON_TOOL in tools and (code := demo_python.program(question)):
+        call = (demo_python.PYTHON_TOOL, {"code": code})
+        return Saying(demo_python.BEFORE[language], demo_python.THINKING[language], call)
     topic = _topic(question)
     if topic is None:
         shown = " ".join(question.split())[:QUESTION_SHOWN]

@@ -17,7 +17,7 @@ from billing import ledger
 from billing.models import Hold, Payment, Price, StarRate, UnmatchedTransaction, Voucher
 from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
-from telegram_bot.models import Update
+from telegram_bot.models import Announcement, Delivery, Update
 from tests.people import ANNA
 from tools.models import ToolCall
 
@@ -122,7 +122,14 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
         turn.hold_key, key=f"{turn.hold_key}:step:0", amount=Decimal("0.01"), details={"model": text}
     )
     person.refresh_from_db()
+    announcement = Announcement.objects.create(
+        text_en=text, text_ru=text, made_by=actor, state="paused", confirmed_at=now
+    )
     return {
+        "announcement": announcement,
+        "delivery": Delivery.objects.create(
+            announcement=announcement, user=person, state="refused", error=text
+        ),
         "user": person,
         "staff": actor,
         "group": Group.objects.create(name=f"{text}{number}"),

@@ -16,9 +16,11 @@ from django.utils import timezone
 from accounts.admin_pages import address_of, list_address
 from accounts.models import Staff, User
 from billing.models import RATE_FIELDS, BalanceOperation, Hold, Payment, Price, StarRate, Voucher
+from telegram_bot.models import Announcement
 from tests.admin.conftest import at_desk, make_everything
 
-READ_ONLY = [model for model in admin.site._registry if model not in {Staff, Group, Price, StarRate, Voucher}]
+ADDED = {Staff, Group, Price, StarRate, Announcement, Voucher}
+READ_ONLY = [model for model in admin.site._registry if model not in ADDED]
 
 
 def status(client: Client, address: str, data: dict[str, Any] | None = None) -> int:
@@ -68,6 +70,7 @@ def test_support_cannot_adjust_by_posting_the_form(sofia: Staff, anna: User) -> 
         ("conversations.turn", 200, 200),
         ("tools.toolcall", 200, 200),
         ("telegram_bot.update", 200, 403),
+        ("telegram_bot.announcement", 200, 403),
         ("conversations.deadevent", 200, 403),
         ("billing.balanceoperation", 200, 200),
         ("billing.price", 403, 200),
@@ -90,7 +93,7 @@ def test_staff_without_rights_sees_an_empty_front_page(db: None) -> None:
         at_desk(Staff.objects.create_user("new", is_staff=True)).get(reverse("admin:index")).content.decode()
     )
     assert "Running turns" not in body
-    assert "Used today" not in body
+    assert "Cost today" not in body
 
 
 def test_not_even_a_superuser_adds_changes_or_deletes_what_is_only_to_be_read(root: Staff) -> None:

@@ -26,6 +26,7 @@ STREAMING_PATH = (
 CATCHES_ALL = {
     "a crashed tool: the model reads that it failed, and the turn goes on": {
         ("conversations/tool_runs.py", "run_tool"),
+        ("tools/working.py", "_run"),
     },
     "a crashed turn: the person gets a sentence, and the chat goes on": {
         ("telegram_bot/answering.py", "_outcome"),

@@ -1,0 +1,216 @@
+# ruff: noqa: E501  programs in a line each
+"""The local sandbox holds (S15): every attack is real code, run as a model's would be."""
+
+import asyncio
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.report import publish
+from tools.sandbox import _folders
+from tools.sandbox.contract import Input, Outcome
+from tools.sandbox.local import Local, confinement
+
+WHY, _ = confinement()
+pytestmark = pytest.mark.skipif(bool(WHY), reason=f"no sandbox on this machine: {WHY}")
+
+THREAD, OTHER = 990_001, 990_002
+
+
+@pytest.fixture(autouse=True)
+def _empty_folders():
+    _clear()
+    yield
+    _clear()
+
+
+def _clear() -> None:
+    for thread in (THREAD, OTHER):
+        shutil.rmtree(_folders.home() / str(thread), ignore_errors=True)
+
+
+async def run(
+    code: str,
+    *,
+    thread: int = THREAD,
+    seconds: float = 8,
+    inputs: tuple[Input, ...] = (),
+    lines: list[str] | None = None,
+) -> Outcome:
+    tell = (lines if lines is not None else []).append
+    return await Local().run(thread, code, inputs=inputs, packages=[], seconds=seconds, tell=tell)
+
+
+CONNECT = """
+import socket
+for kind, address in {addresses}:
+    try:
+        s = socket.socket(kind)
+        s.settimeout(1)
+        s.connect(address)
+        print("REACHED", address)
+    except OSError as error:
+        print("refused", address, type(error).__name__)
+"""
+
+
+@dataclass(frozen=True)
+class Attack:
+    name: str
+    code: str
+    endings: tuple[str, ...]
+    never: str = "REACHED"  # words that would say it came through
+    seconds: float = 8
+
+
+def attacks() -> list[Attack]:
+    redis = os.environ["REDIS_URL"].removeprefix("unix://").partition("?")[0]
+    sockets = [redis] if redis.startswith("/") else []
+    unix = [("U", path) for path in (*sockets, "/run/postgresql/.s.PGSQL.5432", "/var/run/docker.sock")]
+    inet = [
+        ("I", address)
+        for address in (("169.254.169.254", 80), ("192.168.0.1", 80), ("127.0.0.1", 6379), ("1.1.1.1", 53))
+    ]
+    words = repr([*inet, *unix]).replace("('U',", "(socket.AF_UNIX,").replace("('I',", "(socket.AF_INET,")
+    return [
+        Attack("metadata, LAN, Redis, PostgreSQL, Docker", CONNECT.replace("{addresses}", words), ("done",)),
+        Attack("DNS", "import socket\nprint(socket.gethostbyname('example.org'), 'REACHED')", ("failed",)),
+        Attack(
+            "our environment, our files",
+            "import os\nprint([k for k in os.environ if any(w in k for w in ('KEY','TOKEN','URL','SECRET','DJANGO'))] and 'REACHED')\n"
+            "for p in ('/etc/shadow','/root','/home','/work','/var','/proc/1/environ','"
+            + str(Path.cwd())
+            + "'):\n"
+            "    try: print('REACHED' if (os.listdir(p) if os.path.isdir(p) else [w for w in open(p).read().split(chr(0)) if 'KEY' in w or 'URL' in w]) else 'nothing')\n"
+            "    except OSError as e: print(type(e).__name__)",
+            ("done",),
+        ),
+        Attack("the system written to", "open('/usr/bin/x', 'w'); print('REACHED')", ("failed",)),
+        Attack(
+            "fork bomb",
+            "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+            ("time", "processes"),
+            seconds=2,
+        ),
+        Attack(
+            "a process that hogs memory", "x = b'x' * (3 * 1024**3); print('REACHED')", ("failed", "memory")
+        ),
+        Attack(
+            "many that do together",
+            "import os, time\nfor _ in range(9):\n    if os.fork() == 0: break\n"
+            "x = bytearray(b'x') * (250 * 1024**2)\ntime.sleep(30); print('REACHED')",
+            ("memory", "failed"),
+        ),
+        Attack(
+            "a file of 10 GB",
+            "f = open('big', 'wb')\nfor _ in range(10240): f.write(bytes(1024**2))\nprint('REACHED')",
+            ("failed", "disk"),
+        ),
+        Attack(
+            "files until the disk is full",
+            "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(50 * 1024**2))",
+            ("disk",),
+        ),
+        Attack(
+            "/tmp and /dev/shm filled",
+            "import os\nfor p in ('/tmp', '/dev/shm'):\n    for n in range(9):\n        try: open(f'{p}/{n}', 'wb').write(bytes(50 * 1024**2))\n        except OSError as e: print(p, e)\n    print('REACHED' if n * 0 + sum(os.path.getsize(f'{p}/{k}') for k in range(9) if os.path.exists(f'{p}/{k}')) > 70e6 else 'held')",
+            ("done",),
+        ),
+        Attack("an endless loop", "while True: pass", ("time",), seconds=1),
+        Attack(
+            "another namespace",
+            "import ctypes\nprint('REACHED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
+            ("done",),
+        ),
+        Attack(
+            "signals to everybody",
+            "import os, signal\nfor p in range(2, 400):\n    try: os.kill(p, 0) or (p != os.getpid() and p != os.getppid() and print('SEEN', p))\n    except OSError: pass\nprint(len([d for d in os.listdir('/proc') if d.isdigit()]) < 6 or 'REACHED')",
+            ("done",),
+        ),
+    ]
+
+
+async def test_what_hostile_code_tries_is_contained(capsys):
+    rows = []
+    for attack in attacks():
+        began = time.monotonic()
+        outcome = await run(attack.code, seconds=attack.seconds)
+        rows.append(
+            {
+                "attack": attack.name,
+                "ended by": outcome.ending,
+                "came through": int(attack.never in outcome.stdout),
+                "left behind": sum(child.name() == "bwrap" for child in psutil.Process().children()),
+                "s": round(time.monotonic() - began, 2),
+            }
+        )
+        assert attack.never not in outcome.stdout, (attack.name, outcome)
+        assert outcome.ending in attack.endings, (attack.name, outcome)
+    publish(capsys, "sandbox-attacks", "S15: hostile code in the local sandbox", rows)
+
+
+async def test_the_folder_is_emptied_of_what_overfilled_it_and_works_again():
+    outcome = await run("n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(50 * 1024**2))")
+    assert (outcome.ending, outcome.files) == ("disk", ())
+    assert (await run("import os; print(os.listdir('.'))")).stdout == "[]\n"
+
+
+async def test_a_threads_files_stay_for_its_next_run_and_no_other_thread_sees_them():
+    await run("open('/tmp/outputs/kept.txt', 'w').write('mine')")
+    assert (await run("print(open('kept.txt').read())")).stdout == "mine\n"
+    seen = await run("import os; print(os.listdir('/tmp/outputs'), os.listdir('/tmp'))", thread=OTHER)
+    assert seen.stdout == "[] ['outputs', 'inputs', 'code']\n"
+
+
+async def test_only_new_and_changed_files_come_back_and_no_link_is_followed():
+    first = await run("open('a.txt', 'w').write('1'); open('b.csv', 'w').write('x,y')")
+    assert [(file.name, file.mime, file.content) for file in first.files] == [
+        ("a.txt", "text/plain", b"1"),
+        ("b.csv", "text/csv", b"x,y"),
+    ]
+    second = await run("import os; open('a.txt', 'w').write('22'); os.symlink('/etc/passwd', 'stolen.txt')")
+    assert [(file.name, file.content) for file in second.files] == [("a.txt", b"22")]
+
+
+async def test_inputs_are_read_by_their_names_and_cannot_be_changed_or_leave_their_folder():
+    given = (Input("../../data 1.csv", b"7"), Input("/etc/passwd", b"8"))
+    outcome = await run(
+        "import os; print(sorted(os.listdir('/tmp/inputs'))); open('/tmp/inputs/x', 'w')", inputs=given
+    )
+    assert outcome.stdout == "['data 1.csv', 'passwd']\n"
+    assert "Read-only file system" in outcome.stderr
+
+
+async def test_cancelled_it_is_gone_at_once():
+    lines: list[str] = []
+    running = asyncio.create_task(
+        run(
+            "import subprocess, time\nsubprocess.Popen(['sleep', '987'])\nprint('on', flush=True)\ntime.sleep(60)",
+            seconds=60,
+            lines=lines,
+        )
+    )
+    while not lines:
+        await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    left = [p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-2:] == ["sleep", "987"]]
+    _gone, alive = psutil.wait_procs(left, timeout=2)
+    assert alive == []
+
+
+async def test_a_traceback_names_the_line_and_long_output_keeps_both_ends():
+    failed = await run("x = 1\nraise ValueError('why')")
+    assert failed.ending == "failed"
+    assert 'main.py", line 2' in failed.stderr
+    assert "ValueError: why" in failed.stderr
+    long = await run("print('first'); print('x' * 300_000); print('last')")
+    assert long.stdout.startswith("first")
+    assert long.stdout.rstrip().endswith("last")
+    assert len(long.stdout) < 40_000
