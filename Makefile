@@ -17,7 +17,7 @@ run: $(READY) ## start everything here: PostgreSQL, Redis, web, bot, worker, bea
 	@exec $(BIN)/python -m config.run
 
 test: check ## check, then all tests; ARGS="tests/billing -k hold" for some of them
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, migrations, deploy settings, docs
 	$(BIN)/ruff format --check .

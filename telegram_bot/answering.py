@@ -37,7 +37,8 @@ from telegram_bot.latch import RichLatch
 from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, PlaceGone, Unreachable, Words
 from telegram_bot.private_words import privately
-from telegram_bot.rendering import Rich, Wish
+from telegram_bot.rendering import Wish
+from telegram_bot.rendering.composing import Rich
 from telegram_bot.services import Desk, Said
 from telegram_bot.texts import say
 

@@ -14,7 +14,8 @@ from conversations.parts import Delivery, File
 from telegram_bot.frames import LABEL_SECONDS, Frame, Frames, RichFrame
 from telegram_bot.gate import Gate
 from telegram_bot.outgoing import Destination, Words
-from telegram_bot.rendering import Rich, Wish, compose
+from telegram_bot.rendering import Wish
+from telegram_bot.rendering.composing import Rich, compose
 from telegram_bot.units import Unit, Units
 
 THINKING_SECONDS = 0.15  # a model that answers sooner needs no "Thinking…" before its words

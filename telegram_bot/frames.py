@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from aiogram.types import InputRichBlockThinking, InputRichMessage, MessageEntity
 
 from telegram_bot.outgoing import entities_of
-from telegram_bot.rendering import Wish, needs_rich_already, preview, rich_preview
+from telegram_bot.rendering import Wish, needs_rich_already, preview
+from telegram_bot.rendering.composing import rich_preview
 
 PREVIEW_UNITS = 3800  # UTF-16 units of Telegram's 4096: the rest is for the labels of running tools
 RICH_PREVIEW_CHARACTERS = 8000  # of a rich message's 32,768: the newest two screens, sent anew every second

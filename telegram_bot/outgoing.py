@@ -46,7 +46,8 @@ from aiogram.types import (
 from conversations.parts import Delivery
 from telegram_bot.gate import Banned
 from telegram_bot.latch import RichLatch
-from telegram_bot.rendering import Part, Rendered, Rich, plain, render, split
+from telegram_bot.rendering import Rendered, plain, render, split
+from telegram_bot.rendering.composing import Part, Rich
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,8 @@ from telegram_bot import people
 from telegram_bot.intake import profile_of, topic_of
 from telegram_bot.keyboards import CopyPress
 from telegram_bot.outgoing import Destination, Unreachable
-from telegram_bot.rendering import enrich, plain
+from telegram_bot.rendering import plain
+from telegram_bot.rendering.composing import enrich
 from telegram_bot.texts import say
 from telegram_bot.units import said_in
 

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 from accounts.services import language_by_telegram
+from billing import statement
 from config.aio import in_db
 from conversations import groups
 from telegram_bot import keyboards, people
@@ -137,8 +138,9 @@ async def _is_administrator(bot: Bot, message: Message) -> bool:
 async def on_balance(message: Message, bot: Bot) -> None:
     """The balance, told to its owner only."""
     assert message.from_user is not None
-    balance = await in_db(people.welcome)(profile_of(message.from_user))
-    await _privately(message, bot, "balance", balance=balance)
+    user_id, _ = await in_db(people.customer)(profile_of(message.from_user))
+    account = await in_db(statement.statement_of)(user_id)
+    await _privately(message, bot, "balance", account=account, days=statement.DAYS)
 
 
 async def on_help(message: Message, bot: Bot) -> None:

@@ -1,4 +1,7 @@
-"""A model's Markdown as Telegram shows it: in messages of legal length, classic or rich, or as a draft."""
+"""A model's Markdown as Telegram shows it: in messages of legal length, or as a draft.
+
+Rich messages are made in composing.py: they are of aiogram's types, which the web server does not load.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,18 @@ from telegram_bot.rendering.cutting import cut
 from telegram_bot.rendering.drafts import preview
 from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, Entity, Rendered
 from telegram_bot.rendering.page import verbatim
-from telegram_bot.rendering.rich import Part, Rich, enrich, rich_preview
 
 __all__ = [
     "Entity",
-    "Part",
     "Rendered",
-    "Rich",
     "Wish",
-    "compose",
-    "enrich",
     "is_rich",
     "needs_rich_already",
     "plain",
     "preview",
     "render",
-    "rich_preview",
     "split",
 ]
-
-
-def compose(source: str, wish: Wish) -> tuple[Part, ...]:
-    """A finished piece of an answer as the messages that stay, classic or rich as the person wishes."""
-    return enrich(source) if is_rich(source, wish) else split(source)
 
 
 def render(source: str) -> Rendered:

@@ -75,7 +75,9 @@ async def test_files_and_commands_stay_in_their_topic(
     await in_topics.wait_for(lambda message: message.get("text") == "Done.")
     await books.all_done()
     await in_topics.send("/balance", topic=topic)
-    await in_topics.wait_for(lambda message: "balance" in message["text"])
+    await in_topics.wait_for(
+        lambda message: "Your balance" in message.get("caption", message.get("text", ""))
+    )
     assert {reply["message_thread_id"] for reply in in_topics.replies} == {topic}
     assert {frame["message_thread_id"] for frame in in_topics.drafts} == {topic}
 

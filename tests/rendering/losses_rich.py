@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
-from telegram_bot.rendering import Part, Rich
 from telegram_bot.rendering.characters import clean
 from telegram_bot.rendering.checkboxes import take_box
+from telegram_bot.rendering.composing import Part, Rich
 from telegram_bot.rendering.inline import LINE_BREAK_TAG
 from telegram_bot.rendering.latex import to_unicode
 from telegram_bot.rendering.syntax import parse

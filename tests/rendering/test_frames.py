@@ -11,11 +11,11 @@ from conversations.loop import FileReady, StepBegan, SummedUp
 from conversations.parts import File
 from telegram_bot.frames import ClassicFrame, Frames, RichFrame
 from telegram_bot.outgoing import Words
-from telegram_bot.rendering import Rich, rich_preview
+from telegram_bot.rendering.composing import Rich, rich_preview
 from telegram_bot.units import Said, Units, said_in
 
 TABLE = "Look:\n\n| a | b |\n|---|---|\n| 1 | 2 |"
-RUNNING = [("🐍 Running Python…", 0.0)]
+RUNNING = [("🐍 Running Python…", 0.0, "")]
 
 
 def kinds(frame: object) -> list[str]:

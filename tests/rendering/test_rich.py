@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from telegram_bot.rendering import Rendered, Rich, compose, enrich, is_rich, needs_rich_already, render
+from telegram_bot.rendering import Rendered, is_rich, needs_rich_already, render
+from telegram_bot.rendering.composing import Rich, compose, enrich
 
 Json = dict[str, Any]
 

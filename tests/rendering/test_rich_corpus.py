@@ -10,7 +10,8 @@ from aiogram.types import InputRichMessage
 
 from telegram_bot.playground.files import FileStore
 from telegram_bot.playground.rich import rich_message
-from telegram_bot.rendering import Part, Rich, compose, enrich, is_rich, render, rich_preview
+from telegram_bot.rendering import is_rich, render
+from telegram_bot.rendering.composing import Part, Rich, compose, enrich, rich_preview
 from tests.rendering.corpus import documents, prefixes
 from tests.rendering.losses_rich import check_every_word_is_read
 from tests.rendering.telegram_rules import check

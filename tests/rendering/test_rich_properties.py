@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telegram_bot.rendering import enrich, rich_preview
+from telegram_bot.rendering.composing import enrich, rich_preview
 from tests.rendering.losses_rich import check_every_word_is_read
 from tests.rendering.test_properties import EXAMPLES, MARKS, pieces
 from tests.rendering.test_properties import markdown as classic_markdown
