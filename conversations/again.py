@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.services import lock_user
 from conversations import said
-from conversations.contracts import Model
+from conversations.contracts import Model, Reason
 from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import NotARetry
 from conversations.leases import lease_end
@@ -54,7 +54,8 @@ def retry_turn(
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")
     gone = old.messages.filter(role="assistant", reason="")
-    if old.state == Turn.State.DONE:  # all that no person and no notice of ours said, behind a summary
+    if old.state == Turn.State.DONE or _is_whole(old):
+        # All that no person and no notice of ours said, behind a summary.
         gone = old.messages.filter(author__isnull=True, seq__gt=thread.epoch_begins).exclude(role="system")
     if gone.update(superseded=True):
         said.forget(thread.pk)
@@ -65,3 +66,9 @@ def retry_turn(
     refused = old.failure == "bad_request" and can_be_summed_up(turn.pk, thread.pk)
     need = Need.MUST if refused else None
     return Claim(turn, open_step(turn, models[turn.model], need=need), until)
+
+
+def _is_whole(turn: Turn) -> bool:
+    """Did its model finish? A Stop may come too late, and thoughts alone may be all that was said."""
+    last = turn.messages.filter(superseded=False).order_by("seq").last()
+    return last is not None and last.role == "assistant" and last.reason == Reason.END

@@ -12,7 +12,7 @@ from accounts.services import lock_user
 from billing import ledger
 from billing.models import BalanceOperation
 from billing.pricing import as_json, price
-from conversations import cache
+from conversations import said
 from conversations.closing import Closed
 from conversations.contracts import ProviderError, Reason, Tool
 from conversations.epochs import Need
@@ -85,4 +85,4 @@ def _begin_epoch(turn: Turn, step: Step, summary: str, cost: Decimal, tools: Ite
     thread.system, thread.tools = head_of(thread.instructions, tools, began=began, alone=alone)
     thread.epoch_begins = opener.seq
     thread.save(update_fields=["instructions", "system", "tools", "epoch_begins"])
-    transaction.on_commit(lambda: cache.forget(thread.pk))
+    said.forget(thread.pk)

@@ -82,6 +82,7 @@ def _answer_anew(
 ) -> Claim:
     """Supersede whatever was said since the question, and begin a turn for it."""
     answers = Message.objects.filter(thread=thread, turn__pk__gte=message.turn_id, superseded=False)
+    answers = answers.filter(seq__gt=thread.epoch_begins)  # a summary of what was said before stands
     answers.filter(Q(role="assistant") | Q(role="user", author__isnull=True)).update(superseded=True)
     said.forget(thread.pk)
     until = lease_end()

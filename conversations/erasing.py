@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations import cache
-from conversations.models import Chat, Message, Thread, Turn, UserFile
+from conversations.models import Chat, Message, Thread, Transcript, Turn, UserFile
 from conversations.parts import Text
 
 ERASED = (Text("…"),)  # what stands in a group where a person's words were; never said to a model again
@@ -82,6 +82,7 @@ def erase_said_by(user: User) -> None:
     touched = list(said.order_by("thread").values_list("thread", flat=True).distinct())
     Message.objects.filter(pk__in=said.values("pk")).update(parts=ERASED)
     _erase_files(UserFile.objects.filter(user=user))
+    Transcript.objects.filter(user=user).delete()
     _erase_from_log(touched)
     Thread.objects.filter(pk__in=touched).update(is_current=False, title=ERASED_TITLE)
     for thread in touched:
@@ -93,6 +94,7 @@ def _erase_files(files: QuerySet[UserFile]) -> None:
     """The bytes first: killed in between, the rows still say what is left to erase."""
     for file in files.iterator():
         file.stored.delete(save=False)
+        file.shown.delete(save=False)
     files.delete()
 
 

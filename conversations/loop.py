@@ -134,23 +134,21 @@ async def _run_tools(
     running = {
         asyncio.create_task(run_tool(step, call, tools, language, in_flight, told)): call for call in calls
     }
-    pending, heard = set(running), asyncio.create_task(told.get())
+    unkept, heard = set(running), asyncio.create_task(told.get())
     try:
         for call in calls:
             if call.name in tools:
                 yield ToolBegan(call.id, tools[call.name])
-        while pending:
-            await asyncio.wait({*pending, heard}, return_when=asyncio.FIRST_COMPLETED)
+        while unkept:
+            await asyncio.wait({*unkept, heard}, return_when=asyncio.FIRST_COMPLETED)
             if heard.done():
                 call, line = heard.result()
                 yield ToolBegan(call.id, tools[call.name], line)
                 heard = asyncio.create_task(told.get())
-            done = {task for task in pending if task.done()}
-            pending -= done
-            for count, task in enumerate(done, start=1):
+            for task in [task for task in unkept if task.done()]:
                 ran = task.result()
-                last = not pending and count == len(done)
-                closed = await asyncio.shield(patiently(_keep)(step, running[task], ran, last))
+                unkept.discard(task)  # kept even when we are cancelled here
+                closed = await asyncio.shield(patiently(_keep)(step, running[task], ran, not unkept))
                 in_flight.landed(ran.result.call_id)
                 yield ToolEnded(ran.result.call_id)
                 for delivery in ran.result.shown:
@@ -158,9 +156,12 @@ async def _run_tools(
         yield closed
     finally:
         heard.cancel()
-        for task in pending:
+        for task in unkept:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*unkept, return_exceptions=True)
+        for task in unkept:  # what has ended was paid for: its result is kept and charged, also behind a Stop
+            if not task.cancelled() and not task.exception():
+                await asyncio.shield(patiently(_keep)(step, running[task], task.result(), False))
 
 
 def _keep(step: Step, call: ToolCall, ran: Ran, last: bool) -> Closed:

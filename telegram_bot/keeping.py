@@ -6,10 +6,11 @@ from accounts.forgetting import forget
 from accounts.models import User
 from accounts.services import lock_user
 from conversations.erasing import erase_said_by, erase_threads, quiet_threads
-from conversations.models import DeadEvent
+from conversations.models import DeadEvent, Turn
 from telegram_bot.exports import discard
 from telegram_bot.models import Export, Update
-from tools.models import ToolCall
+from tools import long_runs
+from tools.models import LongRun, ToolCall
 from tools.services import erase_words
 
 
@@ -26,6 +27,7 @@ def _erase_quiet_threads_of(user_id: int) -> int:
         return 0
     threads = quiet_threads(user)
     erase_words(ToolCall.objects.filter(thread__in=threads))
+    long_runs.erase(LongRun.objects.filter(thread__in=threads))
     erase_threads(threads)
     return len(threads)
 
@@ -40,6 +42,7 @@ def erase_person(telegram_id: int) -> None:
     if user is None:
         return
     erase_words(ToolCall.objects.filter(user=user))
+    long_runs.erase(LongRun.objects.filter(user=user).exclude(turn__state=Turn.State.RUNNING))
     erase_said_by(user)
     for export in Export.objects.select_for_update().filter(user=user):  # waits for a worker that gathers one
         discard(export)

@@ -17,10 +17,11 @@ import structlog
 from celery import current_app
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from accounts.services import lock_user
 from config.patience import patiently
 from conversations.contracts import NewFile, Tool, ToolContext, ToolFailed, ToolOutput
 from conversations.errors import Interrupted
@@ -46,10 +47,17 @@ def in_worker(offered: Mapping[str, Tool]) -> MappingProxyType[str, Tool]:
     """The tools as the bot runs them: those that run in a worker are sent there."""
     return MappingProxyType(
         {
-            name: replace(tool, run=functools.partial(_send, tool)) if tool.runs_in == "worker" else tool
+            name: replace(tool, run=functools.partial(_send, tool), seconds_max=_patience(tool))
+            if tool.runs_in == "worker"
+            else tool
             for name, tool in offered.items()
         }
     )
+
+
+def _patience(tool: Tool) -> float:
+    """Seconds the bot waits: the worker has the tool's own limit, and may be late, or the second to try."""
+    return WAIT_MAX.total_seconds() + ATTEMPTS_MAX * tool.seconds_max
 
 
 async def _send(tool: Tool, context: ToolContext, /, **arguments: Any) -> ToolOutput:
@@ -71,6 +79,7 @@ async def _send(tool: Tool, context: ToolContext, /, **arguments: Any) -> ToolOu
 @transaction.atomic
 def open_run(tool: Tool, context: ToolContext, arguments: Mapping[str, Any]) -> int:
     """The row of a call, made now or by a process before this one, whose work goes on then."""
+    lock_user(context.user_id)  # before the foreign keys lock the thread and the turn
     turn_id, call_id = context.call
     run, new = LongRun.objects.get_or_create(
         turn_id=turn_id,
@@ -150,7 +159,7 @@ def outcome_of(run_id: int) -> ToolOutput:
     if run.state == State.INTERRUPTED:
         raise Interrupted(run.text)
     if run.state != State.DONE:
-        raise ToolFailed(run.text or "The tool was stopped.")
+        raise ToolFailed(run.text or "The tool was stopped.", cost=run.cost, details=run.details)
     return ToolOutput(run.text, tuple(map(_read, run.files)), cost=run.cost, details=run.details)
 
 
@@ -161,9 +170,13 @@ def _read(stored: Mapping[str, str]) -> NewFile:
 
 def forget_old() -> int:
     """Take away runs that ended long ago, with their copies of files; returns how many."""
-    old = LongRun.objects.filter(created_at__lt=Now() - KEPT_FOR).exclude(state=State.RUNNING)
+    return erase(LongRun.objects.filter(created_at__lt=Now() - KEPT_FOR).exclude(state=State.RUNNING))
+
+
+def erase(runs: QuerySet[LongRun]) -> int:
+    """Take these runs away with their copies of files; returns how many. Before their threads: those take the rows."""
     count = 0
-    for run in old.only("pk", "files"):
+    for run in runs.only("pk", "files"):
         for stored in run.files:
             default_storage.delete(stored["place"])
         run.delete()

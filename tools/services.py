@@ -24,6 +24,10 @@ def write_tool_calls(events: Sequence[Event]) -> None:
     erased in the meantime it says no more than that it ran, and what it cost.
     """
     payloads = [cast(ToolCallPayload, event.payload) for event in events]
+    people = User.objects.filter(pk__in={payload["user_id"] for payload in payloads})
+    # The first lock of every path: the foreign keys would take the thread's and the turn's before it.
+    locked = people.select_for_update(no_key=True).order_by("pk").values_list("pk", "telegram_id")
+    forgotten = {pk for pk, telegram_id in locked if telegram_id is None}
     threads = set(
         Thread.objects.filter(pk__in={payload["thread_id"] for payload in payloads}).values_list(
             "pk", flat=True
@@ -31,11 +35,6 @@ def write_tool_calls(events: Sequence[Event]) -> None:
     )
     turns = set(
         Turn.objects.filter(pk__in={payload["turn_id"] for payload in payloads}).values_list("pk", flat=True)
-    )
-    forgotten = set(
-        User.objects.filter(
-            pk__in={payload["user_id"] for payload in payloads}, telegram_id__isnull=True
-        ).values_list("pk", flat=True)
     )
     rows = [_row(payload, threads, turns) for payload in payloads]
     for row in rows:

@@ -99,7 +99,7 @@ async def _run(tool: Tool, context: ToolContext, arguments: str) -> tuple[State,
         async with asyncio.timeout(tool.seconds_max):
             return State.DONE, await tool.run(context, **json.loads(arguments))
     except ToolFailed as failed:
-        return State.FAILED, ToolOutput(str(failed))
+        return State.FAILED, ToolOutput(str(failed), cost=failed.cost, details=failed.details)
     except PriceUnknown:
         return State.FAILED, ToolOutput("This tool has no price at the moment, so it cannot be used. Say so.")
     except TimeoutError:

@@ -111,6 +111,8 @@ async def _asked(model: Model, request: Request, reply: Reply) -> str:
                 reply.add(event)
     except TimeoutError:
         return f"{model.name} took too long over it. Ask about less of it."
+    except asyncio.CancelledError:  # a Stop: what was seen so far is charged all the same
+        return "The person stopped it."
     except ProviderError as error:
         return f"{model.name} could not look at it ({error.key}). Go on without, or try later."
     if reply.done and reply.done.reason is Reason.REFUSAL:
