@@ -74,7 +74,7 @@ class Answers:
     async def receive(self, inbounds: Sequence[Inbound], update_ids: Sequence[int]) -> None:
         """Store a burst and, unless a turn of its thread is running already, begin to answer it."""
         async with self._doors:
-            taken = await in_db(services.take_in)(inbounds, update_ids, self._desk)
+            taken = await patiently(services.take_in)(inbounds, update_ids, self._desk)
         match taken:
             case Claim():
                 self.begin(taken)
@@ -122,8 +122,8 @@ class Answers:
         to = await self._destination(claim)
         draft = self._draft(claim, to)
         for event in replay(claim.rows):
-            _show(draft, event, language_of(turn.user))
-        stream = asyncio.create_task(self._follow(claim, draft))
+            _show(draft, event, language_of(turn.user), in_public=_in_public(to))
+        stream = asyncio.create_task(self._follow(claim, draft, in_public=_in_public(to)))
         # Ours until its end is written down, or recovery would take it up beside us.
         self._streams[turn.pk], self._until[turn.pk] = stream, claim.until
         try:
@@ -154,8 +154,7 @@ class Answers:
             failure = await self._outcome(claim, stream)
             stopped = stream.cancelled() or claim.turn.stop_requested
             nothing = ("stopped" if stopped else "empty") if draft.is_empty else ""
-            in_public = isinstance(to, GroupDestination | GuestDestination)
-            words = await words_below(claim.turn, failure, nothing=nothing, in_public=in_public)
+            words = await words_below(claim.turn, failure, nothing=nothing, in_public=_in_public(to))
             if isinstance(to, GuestDestination) and failure in ABOUT_MONEY:
                 words = Words(say("in_private", language_of(claim.turn.user)), to.rest)
             if not isinstance(to, GroupDestination):
@@ -226,7 +225,7 @@ class Answers:
             below=below,
         )
 
-    async def _follow(self, claim: Claim, draft: Draft) -> str:
+    async def _follow(self, claim: Claim, draft: Draft, *, in_public: bool) -> str:
         """Show a turn's events as they come; returns its failure, or nothing. Stop cancels this."""
         failure = claim.turn.failure
         language = language_of(claim.turn.user)
@@ -235,7 +234,7 @@ class Answers:
                 if isinstance(event, Failed):
                     failure = event.key
                 else:
-                    _show(draft, event, language)
+                    _show(draft, event, language, in_public=in_public)
         return failure
 
     async def _outcome(self, claim: Claim, stream: "asyncio.Task[str]") -> str:
@@ -358,14 +357,19 @@ class Answers:
         await asyncio.gather(*self._tasks.values(), *streams, return_exceptions=True)
 
 
-def _show(draft: Draft, event: TurnEvent, language: str) -> None:
+def _in_public(to: Destination) -> bool:
+    """Do others read this too? What somebody has and spends is not theirs to know."""
+    return isinstance(to, GroupDestination | GuestDestination)
+
+
+def _show(draft: Draft, event: TurnEvent, language: str, *, in_public: bool) -> None:
     """Show one event of a turn, with our own words for what the draft has none for."""
     match event:
         case SummingUp():
             draft.label("summary", f"📝 {say('summing_up', language)}…")
         case SummedUp():
             draft.label("summary")
-            if event.cost is not None:
+            if event.cost is not None and not in_public:
                 draft.aside(Words(say("summed_up", language, cost=event.cost)))
         case _:
             draft.show(event)

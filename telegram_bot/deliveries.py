@@ -23,6 +23,8 @@ async def deliver_exports(bot: Bot) -> None:
             await _deliver(bot, delivery)
         except Unreachable:
             await patiently(exports.give_up)(delivery)
+        except FileNotFoundError:  # erased meanwhile, or it came just before a crash
+            await patiently(exports.delivered)(delivery)
         else:
             await patiently(exports.delivered)(delivery)
 

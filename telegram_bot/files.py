@@ -14,7 +14,6 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramNetworkError, TelegramServerError
 from django.conf import settings
 
-from config.aio import in_db
 from config.patience import patiently
 from conversations.files import Arrived, store_arrival
 from conversations.hearing import NotHeard, Recording, Transcriber
@@ -25,8 +24,9 @@ from conversations.reading.findings import WORDS
 from telegram_bot import people
 from telegram_bot.intake import Inbound
 from telegram_bot.kinds import Wanted, clock
-from telegram_bot.outgoing import Destination, Unreachable
+from telegram_bot.outgoing import Destination, Unreachable, Words
 from telegram_bot.people import Listener
+from telegram_bot.private_words import privately
 from telegram_bot.rendering import Entity, Rendered, plain
 from telegram_bot.rendering.entities import MESSAGE_UNITS_MAX, utf16_length
 from telegram_bot.texts import say
@@ -39,6 +39,7 @@ FETCH_SECONDS_MAX = 120  # 20 MB at 1.4 Mbit/s
 SIDE_BY_SIDE_MAX = 4  # files fetched at a time: each is in memory whole until it is stored
 CLOUD = "https://api.telegram.org"
 TRANSCRIBED_SECONDS_MAX = 1_500  # of speech: what OpenAI takes at once
+ABOUT_MONEY = frozenset({"no_funds", "daily_cap", "spending_blocked"})  # for the person alone, in a group too
 HEADING_UNITS = 96  # kept free above the first part of a transcript
 
 Piece = Part | Arrived
@@ -88,7 +89,9 @@ class Porter:
             words = await self._listen(wanted, content, found.mime, errand) if wanted.is_speech else []
             if words:
                 found = replace(found, shown=WORDS)  # models get its words; its sound is for tools
-            file = await in_db(store_arrival)(wanted.name, content, found, telegram_file_id=wanted.file_id)
+            file = await patiently(store_arrival)(
+                wanted.name, content, found, telegram_file_id=wanted.file_id
+            )
         except NotBrought as missing:
             log.info("file.not_brought", chat=errand.inbound.chat_id, reason=missing.key, size=wanted.size)
             await errand.say(missing.key, wanted)
@@ -169,7 +172,14 @@ class _Errand:
     async def say(self, key: str, wanted: Wanted) -> None:
         """Tell the person why a file was not taken."""
         context = {"key": key, "name": wanted.name, "limit": settings.TELEGRAM_FILES_MAX_MB}
-        await self._send(*plain(say("file_failed", self.who.language, **context)))
+        words = say("file_failed", self.who.language, **context)
+        if key not in ABOUT_MONEY or self.inbound.chat_kind == "private":
+            await self._send(*plain(words))
+            return
+        try:
+            await privately(self.to, self.inbound.sender.telegram_id, Words(words), self.who.language)
+        except Unreachable as gone:
+            log.info("chat.unreachable", chat=self.to.chat_id, reason=str(gone))
 
     async def show(self, words: str) -> None:
         """Show what was heard, folded: long speech would push the answer off the screen."""

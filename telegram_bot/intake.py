@@ -53,6 +53,7 @@ class Inbound:
     has_words: bool = True  # a person's own, or a kind that says something without a file
     album: str = ""  # Telegram's media_group_id
     edited_at: datetime | None = None
+    frame: str = ""  # our own words in front of theirs: what they answer, where it is from
 
     @property
     def more_follows(self) -> bool:
@@ -89,6 +90,7 @@ def to_inbound(message: "Message") -> Inbound | None:
         has_words=bool(message.caption) or not any(isinstance(part, Wanted) for part in parts),
         album=message.media_group_id or "",
         edited_at=edit_date_of(message),
+        frame="\n".join(_frames(message)),
     )
 
 

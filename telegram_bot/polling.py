@@ -119,8 +119,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]], *, at_on
 async def wind_down(roles: Roles) -> None:
     """Finish what is nearly done and give the rest up to whoever comes next."""
     await roles.inbox.drain(GRACE_SECONDS / 4)
-    await roles.bursts.settle_all(GRACE_SECONDS / 4)
+    await roles.bursts.settle_all(GRACE_SECONDS / 8)
     await roles.answers.drain(GRACE_SECONDS / 2)
-    await roles.cashier.drain(GRACE_SECONDS / 4)
-    await roles.announcer.drain(GRACE_SECONDS / 4)
+    await asyncio.gather(roles.cashier.drain(GRACE_SECONDS / 8), roles.announcer.drain(GRACE_SECONDS / 8))
     await roles.names.end()

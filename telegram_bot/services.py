@@ -150,7 +150,7 @@ def _take_instructions(user: User, burst: Sequence[Inbound]) -> Said | None:
     words = [part for part in parts if isinstance(part, Text)]
     if len(words) < len(parts):
         return None
-    text = joined_text(words).strip()
+    text = joined_text(words).strip().removeprefix(burst[0].frame).strip()
     counts = {"length": len(text), "longest": INSTRUCTIONS_MAX}
     if len(text) > INSTRUCTIONS_MAX:
         return Said("instructions_too_long", language_of(user), counts)

@@ -16,7 +16,9 @@ BYTES_SHOWN_MAX = 10_000_000
 PAGE_TOKENS = 3_000  # at most, text and picture: platform.claude.com/docs/en/build-with-claude/pdf-support
 READING_SECONDS = 5.0  # of the process's own CPU time for the words; what was not reached is told as cut
 
-logging.disable(logging.CRITICAL)  # pypdf complains about every odd file; nobody is there to read it
+logging.getLogger("pypdf").setLevel(
+    logging.CRITICAL
+)  # it complains about every odd file; nobody is there to read it
 
 
 def read(_mime: str, content: bytes) -> Findings:

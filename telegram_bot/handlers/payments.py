@@ -344,7 +344,7 @@ def router() -> Router:
     router.message.register(on_refund, private, Command("refund"))
     router.message.register(on_pay_support, private, Command("paysupport"))
     router.message.register(on_terms, private, Command("terms"))
-    router.message.register(on_amount, private, is_amount)
+    router.message.register(on_amount, private, ~F.text.startswith("/"), is_amount)
     router.callback_query.register(on_pay_press, Pressed(PayPress))
     router.callback_query.register(on_refund_press, Pressed(RefundPress))
     router.callback_query.register(on_subscription_press, Pressed(SubscriptionPress))

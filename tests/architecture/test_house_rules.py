@@ -195,3 +195,7 @@ def test_admin_templates_run_no_script_of_their_own() -> None:
     """The Content-Security-Policy would not let them."""
     for template in (ROOT / "templates" / "admin").rglob("*.html"):
         assert not re.search(r"<script|\son\w+\s*=", template.read_text()), template
+
+
+def test_nobody_silences_the_log_for_everybody() -> None:
+    assert not [name for name, text in sources().items() if "logging.disable(" in text]

@@ -37,6 +37,7 @@ def methods(telegram: Playground) -> set[str]:
         "deleteWebhook",
         "setMyCommands",
         "deleteMyCommands",
+        "getStarTransactions",
     }
 
 

@@ -113,6 +113,15 @@ async def test_a_number_answered_to_our_question_is_an_amount(starling: Roles, a
     assert bill["invoice"]["total_amount"] == 7
 
 
+async def test_a_command_answered_to_our_question_is_a_command(starling: Roles, anna: Person):
+    await anna.send("/pay")
+    offers = await anna.wait_for(lambda message: "Telegram Stars" in message["text"])
+    await anna.press(offers["message_id"], button(offers, "Another amount"))
+    question = await anna.wait_for(lambda message: "How many Stars" in message["text"])
+    await anna.send("/help", reply_to=question["message_id"])
+    await anna.wait_for(lambda message: "/balance" in message["text"], after=question["message_id"] + 1)
+
+
 async def test_an_amount_that_is_none_gets_a_sentence(starling: Roles, anna: Person):
     wrong = ["0", "-5", "2501", "12.5", "٣", "1e3", "9" * 40]
     for typed in wrong:

@@ -137,7 +137,7 @@ async def test_a_used_up_balance_names_the_way_to_top_up(starling: Roles, anna: 
     await anna.send("Hello?")
     refused = await anna.wait_for(lambda message: "used up" in message["text"])
     assert "/pay" in refused["text"]
-    assert words_on(refused) == ["Try again"]
+    assert words_on(refused) == ["Try again", "⭐ Top up"]
 
 
 # /retry ------------------------------------------------------------------------------------------

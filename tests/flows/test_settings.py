@@ -166,6 +166,20 @@ async def test_the_message_after_edit_becomes_the_instructions_and_is_not_answer
     assert told(body) == []
 
 
+async def test_instructions_sent_as_an_answer_to_the_question_are_their_own_words_only(
+    starling: Roles, claude: AnthropicStandIn, anna: Person
+):
+    last = anna.messages[-1]["message_id"] + 1 if anna.messages else 0
+    await anna.send("/instructions")
+    reply = await anna.wait_for(lambda message: True, after=last)
+    await press(anna, reply, "Write new ones")
+    question = await anna.wait_for(lambda message: "next message" in message["text"], after=last)
+    await books.eventually(lambda: is_asked(anna.id), "the question on record")
+    await anna.send("Answer briefly", reply_to=question["message_id"])
+    await anna.wait_for(lambda message: "next message on" in message["text"], after=last)
+    assert (await row_of(ANNA)).instructions == "Answer briefly"
+
+
 async def test_new_instructions_reach_a_running_conversation_once_and_leave_its_past_as_it_was(
     starling: Roles, claude: AnthropicStandIn, anna: Person
 ):
