@@ -21,6 +21,7 @@ CHECK_SECONDS = (
 )
 
 _checked = threading.local()
+_everybody = threading.Lock()
 
 
 def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -59,22 +60,32 @@ def _was_hung_up() -> bool:
     return bool(poll.poll(0))
 
 
+def settle_threads() -> None:
+    """Return when every thread has ended what it was at, also what nobody awaits any more."""
+    _on_every_thread(lambda: None)
+
+
 def close_threads() -> None:
     """Close every thread's connection and end the pool, for a process (or a test run) that stops."""
+    _on_every_thread(connections.close_all)
+    if _threads.cache_info().currsize:
+        _threads().shutdown()
+        _threads.cache_clear()
+
+
+def _on_every_thread(do: Callable[[], None]) -> None:
     if not _threads.cache_info().currsize:
         return
-    threads = _threads()
     # All wait for each other, so each thread takes exactly one.
     barrier = threading.Barrier(settings.DB_THREADS)
 
-    def close() -> None:
+    def in_its_turn() -> None:
         barrier.wait()
-        connections.close_all()
+        do()
 
-    for closing in [threads.submit(close) for _ in range(settings.DB_THREADS)]:
-        closing.result()
-    threads.shutdown()
-    _threads.cache_clear()
+    with _everybody:  # two who each wait for half of the threads would wait for ever
+        for doing in [_threads().submit(in_its_turn) for _ in range(settings.DB_THREADS)]:
+            doing.result()
 
 
 @functools.cache

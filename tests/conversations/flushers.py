@@ -1,8 +1,9 @@
 """Flushers that are killed: `python -m tests.conversations.flushers ROUNDS SIDE_BY_SIDE POINT`.
 
 Django is loaded once; every flusher is a fork of its own that flushes until SIGKILL meets it: `anywhere`,
-`before_commit` of a batch, or `after_commit`, when the stream does not know yet. After the last round it
-prints how many died over work not yet let go, and flushes on until it is ended.
+`before_commit` of a batch, or `after_commit`, when the stream does not know yet. After the last round, and
+when at least one died over work not yet let go, it prints how many died and how many rounds ended so, and
+flushes on until it is ended.
 """
 
 import os
@@ -54,8 +55,8 @@ def start(point: str) -> int:
 
 def main(rounds: int, side_by_side: int, point: str) -> None:
     chance = random.Random(7)
-    over_work = 0
-    for _ in range(rounds):
+    killed = over_work = 0
+    while killed < rounds * side_by_side or (rounds and not over_work):
         children = [start(point) for _ in range(side_by_side)]
         if point == "anywhere":
             time.sleep(chance.uniform(*LIFE_SECONDS))
@@ -63,9 +64,10 @@ def main(rounds: int, side_by_side: int, point: str) -> None:
                 os.kill(child, signal.SIGKILL)
         for child in children:
             os.waitpid(child, 0)
+            killed += 1
         over_work += write_behind.status()["pending"] > 0
         connections.close_all()  # a connection does not survive being forked
-    print(f"{rounds * side_by_side} {over_work}", flush=True)
+    print(f"{killed} {over_work}", flush=True)
     while True:
         write_behind.flush()
         time.sleep(0.02)

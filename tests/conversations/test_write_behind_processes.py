@@ -18,6 +18,7 @@ from conversations import write_behind
 from conversations.events import Event, tool_call_event
 from conversations.models import DeadEvent
 from conversations.parts import ToolCall, ToolResult
+from tests.witness import event_queue
 from tools import models
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -70,6 +71,13 @@ class Producer(threading.Thread):
                 self.acknowledged.add(f"call_{number}")
                 time.sleep(0.002)
             number += 1
+
+    def wait_for(self, more: int) -> None:
+        """Return when so many more events were acknowledged."""
+        goal, deadline = len(self.acknowledged) + more, time.monotonic() + 60
+        while len(self.acknowledged) < goal:
+            assert time.monotonic() < deadline, "nothing is taken in"
+            time.sleep(0.01)
 
     def end(self) -> set[str]:
         self.over.set()
@@ -143,9 +151,11 @@ def test_killed_flushers_lose_nothing_and_double_nothing(
         f"\n{killed} flushers killed {point} ({over_work} rounds over unfinished work), {len(recorded)} events: "
         f"lost {lost}, doubled {doubled}"
     )
-    assert killed == rounds * side_by_side
+    assert killed >= rounds * side_by_side
     assert over_work > 0
-    assert (lost, doubled, DeadEvent.objects.count()) == (0, 0, 0)
+    assert (lost, doubled, DeadEvent.objects.count()) == (0, 0, 0), (
+        f"{recorded - set(written)}\n{event_queue()}"
+    )
 
 
 def test_killed_redis_loses_nothing_it_acknowledged(
@@ -167,7 +177,7 @@ def test_killed_redis_loses_nothing_it_acknowledged(
     written = list(models.ToolCall.objects.values_list("call_id", flat=True))
     lost, doubled = len(recorded - set(written)), len(written) - len(set(written))
     print(f"\n5 kills of Redis, {len(recorded)} events acknowledged: lost {lost}, doubled {doubled}")
-    assert len(recorded) > 100
+    assert len(recorded) >= 125
     assert (lost, doubled) == (0, 0)
 
 
@@ -187,13 +197,15 @@ def test_an_outage_of_postgresql_under_load_loses_nothing_and_kills_no_event(
     with flushers(environment) as process:
         process.stdout.readline()
         producer.start()
-        time.sleep(0.5)
+        peak = 0
         for seconds in (0.3, 1.5):
+            producer.wait_for(25)
             own_postgres.stop(at_once=True)
+            producer.wait_for(25)  # whatever is away, events are taken in
             time.sleep(seconds)
+            peak = max(peak, redis.xlen(write_behind.STREAM))
             own_postgres.start()
-            time.sleep(0.5)
-        peak = redis.xlen(write_behind.STREAM)
+        producer.wait_for(25)
         recorded = producer.end()
         wait_until_written(redis)
 
@@ -202,5 +214,5 @@ def test_an_outage_of_postgresql_under_load_loses_nothing_and_kills_no_event(
         dead = database.execute("SELECT count(*) FROM conversations_deadevent").fetchone()[0]
     lost, doubled = len(recorded - set(written)), len(written) - len(set(written))
     print(f"\n2 outages, {len(recorded)} events, {peak} waiting: lost {lost}, doubled {doubled}, dead {dead}")
-    assert peak > 10
+    assert peak >= 25
     assert (lost, doubled, dead) == (0, 0, 0)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from config.aio import settle_threads
 from conversations.providers import claude as claude_provider
 from telegram_bot import polling
 from telegram_bot.dispatcher import Roles, build
@@ -60,6 +61,8 @@ async def running() -> AsyncIterator[Roles]:
         await asyncio.gather(serving, return_exceptions=True)
         await polling.wind_down(roles)
         await roles.bot.session.close()
+        # A cancelled task leaves its thread behind: before the tables are emptied, it has to be done.
+        await asyncio.to_thread(settle_threads)
 
 
 @pytest.fixture

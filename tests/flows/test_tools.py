@@ -17,6 +17,7 @@ from tests.flows import books, shelf
 from tests.flows.conftest import running
 from tests.people import ANNA, BORIS
 from tests.waiting import eventually
+from tests.witness import event_queue
 from tools.models import ToolCall
 
 
@@ -45,7 +46,11 @@ async def tool_calls(count: int = 1) -> list[ToolCall]:
         rows = await written()
         return rows if len(rows) >= count else None
 
-    return await eventually(enough, f"{count} calls written down")
+    try:
+        return await eventually(enough, f"{count} calls written down")
+    except AssertionError as error:
+        error.add_note(event_queue())
+        raise
 
 
 @pytest.fixture
