@@ -1,6 +1,7 @@
 """Many hands on one balance: real threads, real connections, real commits."""
 
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -264,39 +265,64 @@ def test_a_verb_that_fails_on_the_server_at_any_statement_is_done_again_exactly_
 def test_a_deadlock_with_somebody_who_locks_the_other_way_round_is_survived():
     user = person_with("1")
     ledger.hold(user.pk, key="turn:1", estimate=Decimal("0.1"), expires_in=MINUTES)
-    hold_locked, person_locked = threading.Event(), threading.Event()
-
-    def wrong_way_round() -> str:
-        with transaction.atomic():
-            Hold.objects.select_for_update().get(key="turn:1")
-            hold_locked.set()
-            person_locked.wait(10)
-            User.objects.select_for_update().get(pk=user.pk)
-        return "done"
-
+    rival = Rival(user)
     attempts = []
 
-    def announce(execute, sql, params, many, context):
+    def in_step(execute, sql, params, many, context):
+        """One order of events, however busy the machine: each side waits until the other is where it belongs."""
+        if "FOR UPDATE" not in sql:
+            return execute(sql, params, many, context)
+        if "accounts_user" not in sql:
+            rival.wait_until_it_waits()  # now the ledger's wait for the hold closes the ring
+            return execute(sql, params, many, context)
+        if attempts:
+            assert rival.is_done.wait(10)  # the deadlock set it free; its lock is not taken from it again
+        attempts.append(sql)
         result = execute(sql, params, many, context)
-        if "accounts_user" in sql and "FOR UPDATE" in sql:
-            attempts.append(sql)
-            person_locked.set()
+        rival.person_is_locked.set()
         return result
 
     def right_way_round() -> BalanceOperation:
-        hold_locked.wait(10)
+        assert rival.has_hold.wait(10)
         with connection.cursor() as cursor:
             cursor.execute("SET deadlock_timeout = '50ms'")  # so that the ledger is the one given up
-        with connection.execute_wrapper(announce):
+        with connection.execute_wrapper(in_step):
             return charge("turn:1", 0, "0.04")()
 
-    outcomes = all_at_once([wrong_way_round, right_way_round])
-    assert not raised(outcomes)
-    assert len(attempts) in (2, 3), (
-        "the first attempt ended in the deadlock, on a busy machine the second too"
-    )
+    assert not raised(all_at_once([rival.run, right_way_round]))
+    assert len(attempts) == 2, "the first attempt ended in the deadlock"
     user.refresh_from_db()
     assert (user.balance, user.held, user.operations.count()) == (Decimal("0.96"), Decimal("0.06"), 2)
+
+
+class Rival:
+    """Somebody who locks the hold first and the person behind it."""
+
+    def __init__(self, user: User) -> None:
+        self.user, self.pid = user, 0
+        self.has_hold, self.person_is_locked, self.is_done = (threading.Event() for _ in range(3))
+
+    def run(self) -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET LOCAL deadlock_timeout = '1min'"
+                )  # it only looks when the ledger has long
+            self.pid = connection.connection.info.backend_pid
+            Hold.objects.select_for_update().get(key="turn:1")
+            self.has_hold.set()
+            assert self.person_is_locked.wait(10)
+            User.objects.select_for_update().get(pk=self.user.pk)
+        self.is_done.set()
+
+    def wait_until_it_waits(self) -> None:
+        """Until PostgreSQL says that it waits for a lock; at once when it is through."""
+        deadline = time.monotonic() + 10
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+            while not self.is_done.is_set() and not other.execute(
+                "SELECT cardinality(pg_blocking_pids(%s))", [self.pid]
+            ).fetchone() > (0,):
+                assert time.monotonic() < deadline, "the rival never waited"
 
 
 def test_a_fault_that_does_not_pass_is_raised_after_three_attempts():

@@ -12,7 +12,7 @@ from telegram_bot.inbox import POLL_LIMIT
 from telegram_bot.models import Update
 from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
-from tests.flows.test_payments import invoice_for, paid
+from tests.flows.paying import invoice_for, paid
 from tests.waiting import eventually
 
 ANSWER_SECONDS_MAX = 4.0  # two of ours, one in which a batch is being stored, and a busy machine
