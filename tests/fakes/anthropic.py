@@ -11,7 +11,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from aiohttp import web
@@ -55,7 +55,8 @@ class Recorded:
     body: Any = None
     status: int = 200
     refusal: str = ""
-    bill: Bill | None = None
+    bill: Bill | None = None  # as reported
+    counted: Bill | None = None  # as the stand-in counted it; the same unless the script reports another
     answer: list[Block] = field(default_factory=list)  # the blocks as they were sent
     stop_reason: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,7 +137,9 @@ class AnthropicStandIn:
             check_thoughts(recorded.body)
             answer = self._queue.popleft() if self._queue else self.script(recorded.body)
             if isinstance(answer, Says):
-                recorded.bill = self.books.bill(recorded.body)
+                recorded.bill = recorded.counted = self.books.bill(recorded.body)
+                if answer.bill is not None:
+                    recorded.bill = replace(answer.bill)
         except Refused as refused:
             recorded.status, recorded.refusal = refused.status, refused.message
             return _error(refused.status, error_body(refused.type, refused.message, request_id), request_id)

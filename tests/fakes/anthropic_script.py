@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.anthropic_books import Bill
+
 Block = dict[str, Any]
 
 
@@ -111,6 +113,7 @@ class Says:
     before: float = 0.0  # seconds before the response begins
     web_searches: int = 0
     output_tokens: int | None = None  # counted from the steps unless given
+    bill: Bill | None = None  # the input reported, instead of what the stand-in counts
     breakdown: bool = True  # whether usage tells 5 minute writes from 1 hour ones
 
 
