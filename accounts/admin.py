@@ -28,7 +28,7 @@ from accounts.admin_pages import (
 from accounts.admin_trail import LogPage
 from accounts.export import as_csv
 from accounts.models import Staff, User
-from accounts.money import dollars
+from accounts.money import cost_dollars, dollars
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -118,7 +118,7 @@ class PersonPage(WordsPage[User]):
     )
 
     balance_usd = money_column("balance")
-    held_usd = money_column("held")
+    held_usd = money_column("held", written=cost_dollars)
     available_usd = money_column("available")
     daily_cap_usd = money_column("daily_cap")
 
@@ -137,7 +137,7 @@ class PersonPage(WordsPage[User]):
 
     @admin.display(description="spent")
     def spent_usd(self, person: User) -> str:
-        return dollars(getattr(person, "spent", None) or Decimal(0))
+        return cost_dollars(getattr(person, "spent", None) or Decimal(0))
 
     def has_export_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         return request.user.has_perm(EXPORT)
@@ -276,7 +276,7 @@ class PersonPage(WordsPage[User]):
                         row.get_state_display(),
                         row.model,
                         str(row.steps),
-                        dollars(row.cost),
+                        cost_dollars(row.cost),
                         when(row.created_at),
                     )
                     for row in turns
@@ -305,7 +305,7 @@ class PersonPage(WordsPage[User]):
                         link_to(row, row.name),
                         row.get_status_display(),
                         f"{row.seconds:.1f}",
-                        dollars(row.cost),
+                        cost_dollars(row.cost),
                         when(row.started_at),
                     )
                     for row in calls

@@ -260,13 +260,15 @@ def when(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
-def money_column(name: str, description: str = "") -> Callable[..., str]:
-    """A column or field that shows the dollars of the model's field `name`."""
+def money_column(
+    name: str, description: str = "", *, written: Callable[[Decimal], str] = dollars
+) -> Callable[..., str]:
+    """A column or field that shows the dollars of the model's field `name`, as `written` writes them."""
 
     @admin.display(description=description or name.replace("_", " "), ordering=name)
     def shown(_page: Any, row: Any) -> str:
         amount: Decimal | None = getattr(row, name)
-        return NOTHING if amount is None else dollars(amount)
+        return NOTHING if amount is None else written(amount)
 
     return shown
 

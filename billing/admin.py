@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from accounts.admin_pages import NOTHING, LookPage, link_column, money_column
-from accounts.money import dollars, exact_dollars
+from accounts.money import cost_dollars, dollars, exact_dollars
 from billing import admin_adjust, admin_stars
 from billing.models import (
     LONG_FIELDS,
@@ -105,8 +105,8 @@ class HoldPage(LookPage[Hold]):
         ("expires_at", "created_at"),
     )
     person = link_column("user", "person")
-    amount_usd = money_column("amount", "set aside")
-    spent_usd = money_column("spent")
+    amount_usd = money_column("amount", "set aside", written=cost_dollars)
+    spent_usd = money_column("spent", written=cost_dollars)
 
     @display(  # type: ignore[untyped-decorator]
         description="state",
@@ -143,10 +143,10 @@ class PricePage(DatedPage):
         "enabled",
         "source",
     )
-    input_usd = money_column("input")
-    output_usd = money_column("output")
-    cache_read_usd = money_column("cache_read")
-    per_unit_usd = money_column("per_unit")
+    input_usd = money_column("input", written=cost_dollars)
+    output_usd = money_column("output", written=cost_dollars)
+    cache_read_usd = money_column("cache_read", written=cost_dollars)
+    per_unit_usd = money_column("per_unit", written=cost_dollars)
     list_filter = ("enabled", "source")
     search_fields = ("item",)
     date_hierarchy = "effective_from"

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.admin_pages import LookPage, ReasonForm, address_of, keep_in_log
 from accounts.models import Staff, User
-from accounts.money import dollars, exact_dollars
+from accounts.money import cost_dollars, dollars, exact_dollars
 from billing import ledger
 from billing.errors import KeyMisused
 from billing.models import BalanceOperation
@@ -131,7 +131,7 @@ def _who_may(request: HttpRequest) -> Staff:
 
 
 def _state_of(person: User) -> str:
-    held = f", of which running turns hold {dollars(person.held)}" if person.held else ""
+    held = f", of which running turns hold {cost_dollars(person.held)}" if person.held else ""
     return f"{person.display_name} has {dollars(person.balance)}{held}."
 
 

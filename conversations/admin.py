@@ -23,7 +23,7 @@ from accounts.admin_pages import (
     pre_column,
     when,
 )
-from accounts.money import dollars
+from accounts.money import cost_dollars, dollars
 from billing.models import BalanceOperation, Hold
 from conversations import write_behind
 from conversations.admin_words import latest, prompt_of, shape_of, words_of, words_of_all
@@ -94,7 +94,7 @@ class ThreadPage(WordsPage[Thread]):
                     row.get_state_display(),
                     row.model,
                     str(row.steps),
-                    dollars(row.cost),
+                    cost_dollars(row.cost),
                     when(row.created_at),
                 )
                 for row in turns
@@ -120,7 +120,7 @@ def _messages(messages: QuerySet[Message], link: str) -> Table:
                 NOTHING if row.step is None else str(row.step),
                 shape_of(row.parts),
                 *prompt_of(row.usage),
-                NOTHING if row.cost is None else dollars(row.cost),
+                NOTHING if row.cost is None else cost_dollars(row.cost),
                 when(row.created_at),
             )
             for row in latest(messages)
@@ -150,7 +150,7 @@ class TurnPage(WordsPage[Turn]):
         "sent",
     )
     person = link_column("user", "person")
-    cost_usd = money_column("cost")
+    cost_usd = money_column("cost", written=cost_dollars)
     words = ("conversation",)
 
     @admin.display(description="conversation")
@@ -182,7 +182,7 @@ class TurnPage(WordsPage[Turn]):
                     link_to(row, row.name),
                     row.get_status_display(),
                     f"{row.seconds:.2f}",
-                    dollars(row.cost),
+                    cost_dollars(row.cost),
                     when(row.started_at),
                 )
                 for row in calls
@@ -220,8 +220,8 @@ def _holds(turn: Turn) -> Table:
             (
                 link_to(row, row.key),
                 row.get_state_display(),
-                dollars(row.amount),
-                dollars(row.spent),
+                cost_dollars(row.amount),
+                cost_dollars(row.spent),
                 when(row.expires_at),
             )
             for row in rows
@@ -253,7 +253,7 @@ class MessagePage(WordsPage[Message]):
     closed = ("parts",)
     thread_link = link_column("thread")
     turn_link = link_column("turn")
-    cost_usd = money_column("cost")
+    cost_usd = money_column("cost", written=cost_dollars)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Lists do not fetch the words: they may be long, and nobody sees them there."""

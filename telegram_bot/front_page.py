@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 
 from accounts.admin_pages import list_address
 from accounts.models import User
-from accounts.money import dollars, exact_dollars
+from accounts.money import cost_dollars, dollars, exact_dollars
 from billing.models import BalanceOperation, Hold, Payment, UnmatchedTransaction
 from conversations import write_behind
 from conversations.models import DeadEvent, Turn
@@ -95,7 +95,7 @@ def _updates(now: datetime) -> list[Tile]:
 def _turns() -> list[Tile]:
     running = Turn.objects.filter(state=Turn.State.RUNNING).count()
     holds = Hold.objects.filter(state=Hold.State.OPEN).aggregate(number=Count("*"), dollars=Sum("amount"))
-    held = f"{dollars(holds['dollars'] or ZERO)} set aside"
+    held = f"{cost_dollars(holds['dollars'] or ZERO)} set aside"
     return [
         Tile("Running turns", str(running), "", Turn, {"state__exact": "running"}),
         Tile("Open holds", str(holds["number"]), held, Hold, {"state__exact": "open"}),
@@ -131,7 +131,12 @@ def _money(days: Sequence[Figures]) -> list[Tile]:
     yesterday, today = days[-2], days[-1]
     return [
         Tile("Revenue today", dollars(today.revenue), _paid(today, yesterday), Payment),
-        Tile("Cost today", dollars(today.cost), f"yesterday {dollars(yesterday.cost)}", BalanceOperation),
+        Tile(
+            "Cost today",
+            cost_dollars(today.cost),
+            f"yesterday {cost_dollars(yesterday.cost)}",
+            BalanceOperation,
+        ),
         Tile("Margin today", dollars(today.margin), f"yesterday {dollars(yesterday.margin)}"),
         Tile("People active today", str(today.people), f"yesterday {yesterday.people}", User),
         Tile("Turns answered today", str(today.turns), f"yesterday {yesterday.turns}", Turn),
@@ -157,7 +162,8 @@ def _paid(today: Figures, yesterday: Figures) -> str:
 def _books() -> Tile:
     """All balances and the operator's account are nothing, or something is badly wrong."""
     books = figures.books()
-    note = f"people have {dollars(books.people)}, the operator {dollars(books.operator)}"
+    # Rounded each its way, two sums that agree read the same.
+    note = f"people have {dollars(books.people)}, the operator {cost_dollars(books.operator)}"
     if books.difference:
         return Tile("Books", f"off by {exact_dollars(books.difference)}", note, alarm=True)
     return Tile("Books", "agree", note)
@@ -174,7 +180,7 @@ def _curves(days: Sequence[Figures]) -> list[dict[str, object]]:
     stars = [Line("Stars", "revenue", [Decimal(day.stars) for day in days])]
     turns = [Line("Turns", "revenue", [Decimal(day.turns) for day in days])]
     people = [Line("People", "revenue", [Decimal(day.people) for day in days])]
-    title = f"{dollars(revenue)} earned, {dollars(cost)} spent, {dollars(revenue - cost)} kept"
+    title = f"{dollars(revenue)} earned, {cost_dollars(cost)} spent, {dollars(revenue - cost)} kept"
     return [
         drawing(title, dates, money, dollars),
         drawing(f"{sum(day.stars for day in days):,} Stars", dates, stars, _whole),
@@ -193,7 +199,7 @@ def _shares(days: Sequence[Figures]) -> list[dict[str, object]]:
         {
             "title": title,
             "rows": [
-                {"name": name, "value": dollars(usd), "percent": percent}
+                {"name": name, "value": cost_dollars(usd), "percent": percent}
                 for name, usd, percent in shares(rows, SHARES_MAX)
             ],
         }

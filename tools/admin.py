@@ -13,7 +13,7 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from accounts.admin_pages import WordsPage, link_column, money_column, pre_column
-from accounts.money import dollars
+from accounts.money import cost_dollars
 from tools.models import ToolCall
 
 SUMMED_OVER = timedelta(days=30)
@@ -81,7 +81,7 @@ def sums() -> list[dict[str, str]]:
             "percent": f"{100 * row['runs'] / most:.1f}",
             "note": (
                 f"{row['failures']:,} failed ({100 * row['failures'] / row['runs']:.0f} %) · "
-                f"{row['took'] / row['runs']:.1f} s each · {dollars(row['dollars'])}"
+                f"{row['took'] / row['runs']:.1f} s each · {cost_dollars(row['dollars'])}"
             ),
         }
         for row in rows
@@ -113,7 +113,7 @@ class ToolCallPage(WordsPage[ToolCall]):
     closed = ("arguments", "result", "error")
     person = link_column("user", "person")
     turn_link = link_column("turn")
-    cost_usd = money_column("cost")
+    cost_usd = money_column("cost", written=cost_dollars)
     arguments_shown = pre_column("arguments")
     result_shown = pre_column("result")
     error_shown = pre_column("error")

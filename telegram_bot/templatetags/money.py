@@ -1,12 +1,13 @@
-"""`{{ amount|dollars }}`, `{{ amount|exact }}` and `{{ tokens|count }}` in the bot's sentences."""
+"""`{{ amount|dollars }}`, `{{ amount|cost }}`, `{{ amount|exact }}` and `{{ tokens|count }}` in the bot's sentences."""
 
 from django import template
 from django.utils.formats import number_format
 
-from accounts.money import dollars, exact_dollars
+from accounts.money import cost_dollars, dollars, exact_dollars
 
 register = template.Library()
 register.filter("dollars", dollars)
+register.filter("cost", cost_dollars)
 register.filter("exact", exact_dollars)
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.forgetting import forgotten_hash
 from accounts.models import User
+from accounts.money import dollars
 from accounts.services import set_preference
 from accounts.spreadsheets import cell
 from billing.models import BalanceOperation
@@ -224,7 +225,8 @@ async def test_delete_says_what_goes_and_what_stays_and_waits_for_a_yes(
     last = anna.messages[-1]["message_id"]
     await anna.send("/delete")
     asked = await anna.wait_for(lambda message: words_on(message), after=last)
-    for words in ("every conversation", "This stays:", "payments", "your balance of $1.00", "/refund"):
+    balance = f"your balance of {dollars(await books.balance_of(ANNA))}"
+    for words in ("every conversation", "This stays:", "payments", balance, "/refund"):
         assert words in asked["text"]
     await press(anna, asked, "Keep everything")
     assert "Nothing was erased" in (await changed(anna, asked))["text"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import User
-from accounts.money import dollars
+from accounts.money import cost_dollars, dollars
 from billing import ledger
 from conversations.models import Turn
 from telegram_bot.dispatcher import Roles
@@ -46,9 +46,22 @@ async def test_a_receipt_names_the_cost_and_the_balance_below_the_answer(
     await anna.send("Why is the sky blue?")
     receipt = await anna.wait_for(lambda message: "balance" in message["text"])
     (turn,) = await books.all_done()
-    assert receipt["text"] == f"{dollars(turn.cost)} · balance {dollars(await books.balance_of(ANNA))}"
+    assert receipt["text"] == f"{cost_dollars(turn.cost)} · balance {dollars(await books.balance_of(ANNA))}"
     assert words_on(receipt) == ["Details"]
     assert anna.replies[0]["text"] == "Because of scattering."
+
+
+async def test_a_balance_of_which_a_little_was_spent_reads_less_than_it_was(
+    starling: Roles, claude: AnthropicStandIn, anna: Person
+):
+    claude.say(Words("One."))
+    await anna.send("Hello")
+    (turn,) = await books.all_done()
+    assert 0 < turn.cost < Decimal("0.005"), "less than half a cent: what rounding used to hide"
+    await anna.send("/balance")
+    told = await anna.wait_for(lambda message: message["photo"])
+    assert f"Your balance is {dollars(1 - turn.cost)}." in told["caption"]
+    assert "balance is $1.00" not in told["caption"]
 
 
 async def test_details_say_what_made_up_the_cost(starling: Roles, claude: AnthropicStandIn, anna: Person):
@@ -64,7 +77,7 @@ async def test_details_say_what_made_up_the_cost(starling: Roles, claude: Anthro
     fresh = sum(bill.input_tokens + bill.cache_5m for bill in bills)
     cached = sum(bill.cache_read_input_tokens for bill in bills)
     out = sum(bill.output_tokens for bill in bills)
-    assert f"{fresh:,} in, {cached:,} cached, {out:,} out: {dollars(turn.cost)}" in now["text"]
+    assert f"{fresh:,} in, {cached:,} cached, {out:,} out: {cost_dollars(turn.cost)}" in now["text"]
     assert "Setting a formula: free" in now["text"]
     assert now["text"].startswith(receipt["text"])
     assert words_on(now) == []
@@ -85,7 +98,7 @@ async def test_a_stopped_answer_has_its_receipt_too(starling: Roles, claude: Ant
     await anna.stop()
     receipt = await anna.wait_for(lambda message: "balance" in message["text"])
     (turn,) = await books.all_done()
-    assert receipt["text"].startswith(dollars(turn.cost))
+    assert receipt["text"].startswith(cost_dollars(turn.cost))
 
 
 async def test_after_a_crash_the_receipt_is_of_the_whole_turn_and_comes_once(
@@ -109,7 +122,7 @@ async def test_after_a_crash_the_receipt_is_of_the_whole_turn_and_comes_once(
         await books.all_done()
     charges = await books.charges_of(ANNA)
     assert len(charges) >= 2
-    assert receipt["text"].startswith(f"{dollars(sum(charges, Decimal(0)))} · balance")
+    assert receipt["text"].startswith(f"{cost_dollars(sum(charges, Decimal(0)))} · balance")
     assert len(receipts(anna)) == 1
 
 

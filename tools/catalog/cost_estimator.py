@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
+from accounts.money import cost_dollars, dollars
 from billing.errors import PriceUnknown
 from billing.policy import can_make_request
 from config.aio import in_db
@@ -35,12 +36,12 @@ async def cost_estimator(
         return ToolOutput(f"{tool} is run by the model's own vendor and charged with the answer, per use.")
     most, balance = await in_db(_estimate)(context.user_id, tool, arguments or {})
     if not most:
-        return ToolOutput(f"{tool} is free. The balance is {_dollars(balance)}.")
+        return ToolOutput(f"{tool} is free. The balance is {dollars(balance)}.")
     left = balance - most
     covered = "" if left >= 0 else " The balance does not cover that: name /pay."
     return ToolOutput(
-        f"{tool} with these arguments costs at most {_dollars(most)}; what it really uses is charged. "
-        f"The balance is {_dollars(balance)}, afterwards at least {_dollars(left)}.{covered}"
+        f"{tool} with these arguments costs at most {cost_dollars(most)}; what it really uses is charged. "
+        f"The balance is {dollars(balance)}, afterwards at least {dollars(left)}.{covered}"
     )
 
 
@@ -50,8 +51,3 @@ def _estimate(user_id: int, name: str, arguments: Mapping[str, Any]) -> tuple[De
     except PriceUnknown as error:
         raise ToolFailed(f"{name} has no price at the moment, so it cannot be used.") from error
     return most, can_make_request(user_id).balance
-
-
-def _dollars(amount: Decimal) -> str:
-    """Dollars to the ten-thousandth: a picture costs a few cents, a second of a machine far less."""
-    return f"{'-' if amount < 0 else ''}${abs(amount):.4f}"
