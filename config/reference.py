@@ -86,23 +86,25 @@ def commands() -> str:
 
 
 def stars() -> str:
-    """What each package is worth at the first rate, without a margin of the owner's and with a tenth."""
+    """What each package is worth at the first rate, share by share, with no margin of the owner's and with a tenth."""
     packages = import_module("billing.stars").PACKAGES.values()
-    tables = import_module("billing.models_stars")
+    worth = import_module("billing.models_stars").worth
     first = import_module("billing.price_sync").FIRST_STAR_RATE
-    margins = (Decimal(0), Decimal("0.10"))
-    rates = [tables.StarRate(**{**first, "k3": margin}) for margin in margins]
-    shares = " − ".join(f"{first[name].normalize():f}" for name in ("k1", "k2"))
-    rows = [
-        (
-            str(package.title),
-            f"{package.stars}{' a month' if package.monthly else ''}",
-            *(f"${tables.worth(package.stars, rate).normalize():f}" for rate in rates),
-            f"{package.stars} × {first['usd_per_star'].normalize():f} × (1 − {shares} − k3)",
-        )
-        for package in packages
-    ]
-    return _rows(("package", "Stars", *(f"k3 = {margin:f}" for margin in margins), "how"), rows)
+    written = import_module("accounts.money").exact_dollars
+    margin = Decimal("0.10")
+    with_margin = apps.get_model("billing", "StarRate")(**{**first, "k3": margin})
+    without = apps.get_model("billing", "StarRate")(**first)
+    rows = []
+    for package in packages:
+        paid = package.stars * first["usd_per_star"]
+        k1, k2, k3 = (written(paid * share) for share in (first["k1"], first["k2"], margin))
+        credited, less = (f"**{written(worth(package.stars, rate))}**" for rate in (without, with_margin))
+        amount = f"{package.stars}{' a month' if package.monthly else ''}"
+        rows.append((str(package.title), amount, written(paid), k1, k2, credited, k3, less))
+    shares = [f"less {name}, {share:.0%}" for name, share in (("k1", first["k1"]), ("k2", first["k2"]))]
+    price = f"× {written(first['usd_per_star'])}"
+    headers = ("package", "Stars", price, *shares, "credited with k3 = 0", f"less k3, {margin:.0%}")
+    return _rows((*headers, f"credited with k3 = {margin:f}"), rows)
 
 
 def kinds() -> str:
