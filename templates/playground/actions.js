@@ -22,9 +22,10 @@ function reveal(node) {
 function goTo(id) {
   const row = document.querySelector(`[data-message-id="${CSS.escape(id ?? "")}"]`);
   if (!row) return;
-  row.scrollIntoView({ block: "center", behavior: "smooth" });
-  row.classList.add("found");
-  setTimeout(() => row.classList.remove("found"), 1500);
+  const place = row.closest(".album") ?? row;
+  place.scrollIntoView({ block: "center", behavior: "smooth" });
+  place.classList.add("found");
+  setTimeout(() => place.classList.remove("found"), 1500);
 }
 
 const LOCAL = {

@@ -175,7 +175,8 @@ export class Chat {
 
   /** `more` says further things of one file: `kind` and `duration` of a recording. */
   sendFiles(files, caption, replied = null, more = {}) {
-    const items = files.map((file, index) => this.outbox.add({ text: index === 0 ? caption : "", file, replied: index === 0 ? replied : null, more }));
+    const album = files.length > 1 && files.every((file) => file.type.startsWith("image/")) ? this.outbox.album() : undefined;
+    const items = files.map((file, index) => this.outbox.add({ text: index === 0 ? caption : "", file, replied: index === 0 ? replied : null, more, into: album }));
     for (const item of items) this.measure(item);
     this.deliver(items);
   }

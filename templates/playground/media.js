@@ -9,6 +9,9 @@ export const fileUrl = (id) => (id.startsWith("blob:") ? id : `/file/${encodeURI
 const PHOTO_WIDTH = 420;
 const PHOTO_HEIGHT = 460;
 const PHOTO_SMALLEST = 160;
+// A strip, such as a formula, is lower than this: the time stands below it and not on it.
+const STRIP_HEIGHT = 150;
+const SUMMARY_LENGTH = 160;
 
 function photo(sizes, caption) {
   const largest = sizes.reduce((best, size) => (size.width * size.height > best.width * best.height ? size : best));
@@ -17,7 +20,7 @@ function photo(sizes, caption) {
   const height = Math.round((width * largest.height) / largest.width) || PHOTO_WIDTH;
   // Width and height are known before the picture is: its place is kept, nothing jumps when it arrives.
   const image = element("img", { src: fileUrl(largest.file_id), alt: caption || "Photo", width, height, decoding: "async", draggable: "false" });
-  return element("button", { type: "button", class: "photo", "data-action": "enlarge", "aria-label": caption ? `Enlarge the photo: ${caption}` : "Enlarge the photo" }, image);
+  return element("button", { type: "button", class: `photo${height < STRIP_HEIGHT ? " strip" : ""}`, "data-action": "enlarge", "aria-label": caption ? `Enlarge the photo: ${caption}` : "Enlarge the photo" }, image);
 }
 
 function document(file) {
@@ -101,10 +104,24 @@ export function serviceText(message) {
   return null;
 }
 
+const inline = (node) => {
+  if (typeof node === "string") return node;
+  return Array.isArray(node) ? node.map(inline).join("") : inline(node?.text ?? node?.expression ?? node?.alternative_text ?? "");
+};
+
+/** What is written in a rich message, block after block, without its looks; a formula is its LaTeX. */
+const richWords = (blocks = []) => blocks.flatMap((block) => [
+  inline(block.summary),
+  inline(block.text ?? block.expression),
+  richWords(block.blocks),
+  ...(block.items ?? []).map((item) => richWords(item.blocks)),
+  ...(block.cells ?? []).flat().map((cell) => inline(cell.text)),
+]).filter(Boolean).join(" ");
+
 /** One line that stands for a message: in a reply, in an announcement. */
 export function summary(message) {
   const text = message.text ?? message.caption;
-  if (text) return text.replace(/\s+/g, " ").slice(0, 160);
+  if (text) return text.replace(/\s+/g, " ").slice(0, SUMMARY_LENGTH);
   if (message.photo) return "Photo";
   if (message.document) return message.document.file_name || "File";
   if (message.voice) return "Voice message";
@@ -116,6 +133,6 @@ export function summary(message) {
   if (message.venue || message.location) return "Place";
   if (message.dice) return message.dice.emoji;
   if (message.invoice) return `Invoice: ${message.invoice.title}`;
-  if (message.rich_message) return "Rich message";
+  if (message.rich_message) return richWords(message.rich_message.blocks).replace(/\s+/g, " ").slice(0, SUMMARY_LENGTH) || "Picture";
   return serviceText(message) ?? "Message";
 }

@@ -2,6 +2,7 @@
 
 import { morph } from "./dom.js";
 import { pendingRow } from "./message.js";
+import { albumBox } from "./timeline.js";
 
 // What a file may have become on its way.
 const FILES = ["photo", "document", "audio", "video", "voice", "animation", "sticker"];
@@ -21,8 +22,15 @@ export class Outbox {
     this.box.replaceChildren();
   }
 
-  /** `replied` is the message this one answers. */
-  add({ text = "", file = null, replied = null, more = {} }) {
+  /** A place for what is sent at once. */
+  album() {
+    const box = albumBox(true);
+    this.box.append(box);
+    return box;
+  }
+
+  /** `replied` is the message this one answers, `into` the album it is part of. */
+  add({ text = "", file = null, replied = null, more = {}, into = this.box }) {
     lastKey += 1;
     const key = String(lastKey);
     const preview = file ? URL.createObjectURL(file) : null;
@@ -30,7 +38,7 @@ export class Outbox {
     item.row = pendingRow(this.message(item), this.self, item.state);
     item.row.classList.add("enter");
     this.items.set(key, item);
-    this.box.append(item.row);
+    into.append(item.row);
     this.onChange();
     return item;
   }

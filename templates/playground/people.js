@@ -21,8 +21,9 @@ function avatar(user) {
 /** The round picture of a chat: the bird for the bot's own, else the first letters of its title. */
 export function chatAvatar(chat) {
   if (chat.type === "private") return element("span", { class: "avatar bot-avatar", "aria-hidden": "true" }, icon("bird"));
-  const [first, second] = chat.title.split(/\s+/);
-  return element("span", { class: `avatar ${peerColor(chat.id)}`, "aria-hidden": "true" }, initials({ first_name: first, last_name: second }));
+  const words = chat.title.split(/\s+/);
+  const last = words.length > 1 ? words.at(-1) : "";
+  return element("span", { class: `avatar ${peerColor(chat.id)}`, "aria-hidden": "true" }, initials({ first_name: words[0], last_name: last }));
 }
 
 export const topicAvatar = (topic) =>

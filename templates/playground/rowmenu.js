@@ -54,7 +54,7 @@ export function bindRowMenu(root, chat) {
     // Pictures and links keep the browser's own menu: it saves and opens them.
     if (!row?.querySelector(".answer") || event.target.closest("a, audio, video")) return;
     event.preventDefault();
-    const place = row.querySelector(".bubble").getBoundingClientRect();
+    const place = event.target.getBoundingClientRect();
     open(row, event.clientX || place.left, event.clientY || place.bottom);
   });
   box.addEventListener("keydown", (event) => {

@@ -17,6 +17,7 @@ export class Scroller {
     this.offset = 0;
     this.quiet = true;
     this.height = 0;
+    this.top = 0;
     const observer = new ResizeObserver(() => this.resized());
     observer.observe(flow);
     observer.observe(viewport);
@@ -55,7 +56,11 @@ export class Scroller {
   scrolled() {
     if (this.gliding) return;
     const wasPinned = this.pinned;
-    this.pinned = this.bottom() - this.viewport.scrollTop < NEAR;
+    const { scrollTop } = this.viewport;
+    if (this.bottom() - scrollTop < NEAR) this.pinned = true;
+    // Only who scrolls up leaves the bottom: a picture that has just grown below is news of the same page.
+    else if (scrollTop < this.top) this.pinned = false;
+    this.top = scrollTop;
     if (this.pinned && !wasPinned) this.setUnread(0);
     this.showJump();
   }

@@ -52,9 +52,16 @@ export class Timeline {
 
   place(message, row) {
     const section = this.section(message.date);
-    let before = section.lastElementChild;
-    while (before.dataset.messageId && Number(before.dataset.messageId) > message.message_id) before = before.previousElementSibling;
-    put(section, row, before.nextSibling);
+    insert(message.media_group_id ? this.album(section, message) : section, row, message.message_id);
+  }
+
+  /** The box of an album's pictures; it stands where the first of them would. */
+  album(section, message) {
+    const known = section.querySelector(`.album[data-album="${CSS.escape(message.media_group_id)}"]`);
+    if (known) return known;
+    const box = albumBox(message.from?.id === this.self, message.media_group_id);
+    insert(section, box, message.message_id);
+    return box;
   }
 
   section(date) {
@@ -75,8 +82,10 @@ export class Timeline {
     if (!row) return;
     this.rows.delete(id);
     this.messages.delete(id);
-    const section = row.parentElement;
+    const section = row.closest(".day");
+    const album = row.closest(".album");
     row.remove();
+    if (album?.childElementCount === 0) album.remove();
     if (section.childElementCount === 1) section.remove();
   }
 
@@ -90,6 +99,20 @@ export class Timeline {
     });
     measureQuotes(this.flow, ":not([data-measured])");
   }
+}
+
+/** What one sender sent at once: the rows in it are drawn as one bubble. */
+export function albumBox(own, id = null) {
+  return element("div", { class: `album ${own ? "own" : "other"}`, "data-album": id, role: "group", "aria-label": "Album" });
+}
+
+const numberOf = (node) => Number(node.dataset.messageId ?? node.firstElementChild?.dataset.messageId ?? 0);
+
+/** Puts a row, or an album, where its number belongs among the others. */
+function insert(parent, node, number) {
+  let before = parent.lastElementChild;
+  while (before && numberOf(before) > number) before = before.previousElementSibling;
+  put(parent, node, before ? before.nextSibling : parent.firstChild);
 }
 
 function speaker(row) {
