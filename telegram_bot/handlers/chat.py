@@ -2,6 +2,7 @@
 
 from aiogram import F, Router
 from aiogram.enums import ChatType
+from aiogram.filters import Command, CommandObject
 from aiogram.types import ChatMemberUpdated, Message, MessageGenerationStopped
 
 from accounts.services import set_unreachable_by_telegram
@@ -28,6 +29,25 @@ async def on_message(message: Message, bursts: Bursts, update_id: int) -> object
         return None
     bursts.add(inbound, update_id)
     return LATER
+
+
+async def on_ask(message: Message, command: CommandObject, bursts: Bursts, update_id: int) -> object:
+    """/ask and a question, as people know it from groups; here the question alone would do."""
+    if not command.args:
+        await reply(message, "ask_how")
+        return None
+    return await on_message(_without_command(message, command.args), bursts, update_id)
+
+
+async def on_ask_edit(
+    message: Message, command: CommandObject, porter: Porter, answers: Answers, update_id: int
+) -> object:
+    """The question behind /ask, changed."""
+    return await on_edit(_without_command(message, command.args or ""), porter, answers, update_id)
+
+
+def _without_command(message: Message, words: str) -> Message:
+    return message.model_copy(update={"text": words, "entities": None})
 
 
 async def on_edit(message: Message, porter: Porter, answers: Answers, update_id: int) -> object:
@@ -57,6 +77,7 @@ def router() -> Router:
     router = Router(name="chat")
     private = F.chat.type == ChatType.PRIVATE
     router.message.register(on_message, private)
+    router.edited_message.register(on_ask_edit, private, Command("ask"))
     router.edited_message.register(on_edit, private)
     router.stopped_message_generation.register(on_stop_button)
     router.my_chat_member.register(on_membership, private)

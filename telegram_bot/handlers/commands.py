@@ -15,6 +15,7 @@ from telegram_bot import people
 from telegram_bot.answering import Answers
 from telegram_bot.endings import itemised
 from telegram_bot.handlers import reply
+from telegram_bot.handlers.chat import on_ask
 from telegram_bot.intake import profile_of, topic_of
 from telegram_bot.keyboards import ReceiptPress, RetryPress
 from telegram_bot.presses import Pressed, answer, is_somebody_elses, put
@@ -135,6 +136,7 @@ def router() -> Router:
     router.message.register(on_new, Command("new"))
     router.message.register(on_stop, Command("stop"))
     router.message.register(on_retry, Command("retry"))
+    router.message.register(on_ask, Command("ask"))
     router.message.register(on_unknown_command, F.text.startswith("/"))
     router.callback_query.register(on_retry_press, Pressed(RetryPress))
     router.callback_query.register(on_receipt_press, Pressed(ReceiptPress))

@@ -78,6 +78,10 @@ export function menu(button, box, items) {
       all.at((all.indexOf(document.activeElement) + step) % all.length).focus();
     }
   });
+  // Tab leaves a menu behind; a press on an item, which some browsers do not focus, does not.
+  box.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && event.relatedTarget !== button && !box.contains(event.relatedTarget)) close();
+  });
   document.addEventListener("pointerdown", (event) => {
     if (!box.hidden && !box.contains(event.target) && !button.contains(event.target)) close();
   });

@@ -39,6 +39,19 @@ async def test_a_question_is_answered_and_charged_to_the_nano_dollar(
     assert await books.mismatches() == []
 
 
+async def test_ask_brings_a_question_in_a_private_chat_too(
+    starling: Roles, claude: AnthropicStandIn, anna: Person
+):
+    claude.say(Words("Blue."))
+    await anna.send("/ask What colour is the sky?")
+    await anna.wait_for(lambda message: message["text"] == "Blue.")
+    await books.all_done()
+    (asked,) = await books.messages("user")
+    assert text_of(asked.parts) == "What colour is the sky?"
+    await anna.send("/ask")
+    await anna.wait_for(lambda message: "no command is needed" in message["text"])
+
+
 async def test_the_answer_grows_in_a_draft_that_can_be_stopped(
     starling: Roles, claude: AnthropicStandIn, anna: Person
 ):
