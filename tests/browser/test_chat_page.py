@@ -75,15 +75,39 @@ async def test_an_album_is_one_bubble_and_the_newest_stays_in_view(
     await anna.send_album(uploads, caption="Which is the best?")
     await expect(page.locator(".album")).to_have_count(1)
     await expect(page.get_by_test_id("message")).to_have_count(4)
-    album = await page.locator(".album").bounding_box()
-    pictures = [await picture.bounding_box() for picture in await page.locator(".album img").all()]
-    assert album is not None
-    for box in pictures:
-        assert box is not None
-        assert album["x"] <= box["x"] <= box["x"] + box["width"] <= album["x"] + album["width"] + 1
-    assert len({box["y"] for box in pictures if box}) == 2  # one above, two beside each other
+    lefts, tops = await page.locator(".album img").evaluate_all(
+        "(all) => ['left', 'top'].map((side) => all.map((one) => Math.round(one.getBoundingClientRect()[side])))"
+    )
+    assert tops[0] < tops[1] == tops[2]  # one above, two beside each other
+    assert lefts[0] == lefts[1] < lefts[2]
     await expect(page.locator(".album").get_by_test_id("text")).to_be_in_viewport(ratio=1)
     await expect(page.get_by_test_id("jump")).to_be_hidden()
+    assert page.wrongs == []  # type: ignore[attr-defined]
+
+
+async def test_what_grows_between_a_scroll_and_its_event_is_no_reason_to_leave_the_bottom(
+    telegram: Playground,
+    browser: Browser,  # noqa: F811
+    anna: Person,  # noqa: F811
+) -> None:
+    page = await opened(browser, telegram, DESK)
+    for number in range(40):
+        await anna.send(f"Message {number}")
+    last = page.get_by_test_id("message").last
+    await expect(last).to_be_in_viewport(ratio=1)
+    viewport = page.locator("#viewport")
+    await viewport.evaluate("(one) => new Promise((done) => { one.onscroll = done; one.scrollTop -= 30; })")
+    await viewport.evaluate(
+        """(one) => {
+            one.scrollTop += 30;
+            one.querySelector(".row:last-child .bubble").style.paddingBottom = "300px";
+        }"""
+    )
+    await expect(last).to_be_in_viewport(ratio=1)
+    await expect(page.get_by_test_id("jump")).to_be_hidden()
+    await viewport.evaluate("(one) => { one.scrollTop = 0; }")  # as who reads further up
+    await anna.send("Not to be scrolled to")
+    await expect(page.get_by_test_id("jump")).to_be_visible()
     assert page.wrongs == []  # type: ignore[attr-defined]
 
 
