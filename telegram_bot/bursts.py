@@ -15,15 +15,29 @@ BURST_SECONDS_MAX = 5.0  # nobody waits longer than this for their burst to end
 
 
 @dataclass(slots=True)
+class Piece:
+    """One message of a burst; its files are fetched since it was known to be for the bot."""
+
+    inbound: Inbound
+    brought: asyncio.Task[Inbound] | None = None
+
+
+@dataclass(slots=True)
 class Burst:
     """Messages of one lane that arrived together, and the updates that brought them."""
 
-    inbounds: list[Inbound] = field(default_factory=list)
-    # Each with its files fetched; under way since it came, while the burst was still waited for.
-    brought: list[asyncio.Task[Inbound]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     update_ids: list[int] = field(default_factory=list)
     began: float = 0.0
     timer: asyncio.TimerHandle | None = None
+
+    @property
+    def last(self) -> Inbound:
+        return self.pieces[-1].inbound
+
+    async def brought(self) -> list[Inbound]:
+        """What is for the bot, in order, as soon as its files are here."""
+        return await asyncio.gather(*(piece.brought for piece in self.pieces if piece.brought is not None))
 
 
 class Bursts:
@@ -37,20 +51,32 @@ class Bursts:
         self._open: dict[tuple[int, int | None, int], Burst] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # chat → its last handing over
 
-    def add(self, inbound: Inbound, update_id: int) -> None:
-        """Put a message to its burst; it is handed over when nothing more follows."""
+    def add(self, inbound: Inbound, update_id: int, *, is_asked: bool = True) -> None:
+        """Put a message to its burst; it is handed over when nothing more follows.
+
+        One that does not ask by itself, a further picture in a group, is left alone unless its album asks.
+        """
         loop = asyncio.get_running_loop()
         # Who asks pays, so two people's messages in one topic are two bursts.
         key = (inbound.chat_id, inbound.topic, inbound.sender.telegram_id)
         burst = self._open.setdefault(key, Burst(began=loop.time()))
-        burst.inbounds.append(inbound)
-        burst.brought.append(asyncio.ensure_future(self._bring(inbound)))
+        burst.pieces.append(Piece(inbound))
         burst.update_ids.append(update_id)
+        self._fetch(burst, inbound, is_asked)
         if burst.timer is not None:
             burst.timer.cancel()
         quiet = MORE_SECONDS if inbound.more_follows else QUIET_SECONDS
         ends = min(loop.time() + quiet, burst.began + BURST_SECONDS_MAX)
         burst.timer = loop.call_at(ends, self._close, key)
+
+    def _fetch(self, burst: Burst, newest: Inbound, is_asked: bool) -> None:
+        """Begin to fetch what is now known to be for the bot: the newest message, and the rest of its album."""
+        album = [piece for piece in burst.pieces if newest.album and piece.inbound.album == newest.album]
+        if not (is_asked or any(piece.brought is not None for piece in album)):
+            return
+        for piece in album or burst.pieces[-1:]:
+            if piece.brought is None:
+                piece.brought = asyncio.ensure_future(self._bring(piece.inbound))
 
     async def settle(self, chat_id: int) -> None:
         """Hand over what a chat has open, and wait until it is stored: a command must not overtake it."""

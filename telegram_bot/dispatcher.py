@@ -119,10 +119,10 @@ async def receive(roles: Roles, burst: Burst) -> None:
     update_ids = burst.update_ids
     for tries in range(1, TRIES_MAX + 1):
         try:
-            inbounds = [inbound for inbound in await asyncio.gather(*burst.brought) if inbound.parts]
+            inbounds = [inbound for inbound in await burst.brought() if inbound.parts]
             if inbounds:
                 await roles.answers.receive(inbounds, update_ids)
-            else:  # files that could not be read and not a word beside them: the person was told
+            else:  # an album that was not for us, or files that could not be read: the person was told
                 await patiently(services.mark_handled)(update_ids)
         except Exception as error:
             log.exception("burst.failed", updates=len(update_ids), tries=tries)
@@ -130,7 +130,7 @@ async def receive(roles: Roles, burst: Burst) -> None:
                 await patiently(services.mark_dead)(
                     update_ids, attempts=tries, error=f"{type(error).__name__}: {error}"
                 )
-                await _apologise(roles.bot, burst.inbounds[-1])
+                await _apologise(roles.bot, burst.last)
             else:
                 await asyncio.sleep(TRY_PAUSES[tries - 1])
         else:

@@ -166,7 +166,8 @@ class Draft:
             return
         self._dirty = False
         tools = list(self._tools.values())
-        frame = self._frames.frame(self._units.source, tools, now, may_be_rich=self._to.draws_rich)
+        how = {"may_be_rich": self._to.draws_rich, "is_draft": self._to.draws_drafts}
+        frame = self._frames.frame(self._units.source, tools, now, **how)
         if frame == self._shown and not fading:
             return
         await self._ours()

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiogram.types import InputRichBlockThinking, InputRichMessage, MessageEntity
+from aiogram.types import (
+    InputRichBlockParagraph,
+    InputRichBlockThinking,
+    InputRichMessage,
+    MessageEntity,
+    RichTextItalic,
+)
 
 from telegram_bot.outgoing import entities_of
 from telegram_bot.rendering import Wish, needs_rich_already, preview
@@ -46,13 +52,15 @@ class Frames:
         """What was shown so far has become a message that stays."""
         self._is_rich = False
 
-    def frame(self, source: str, tools: Tools, now: float, *, may_be_rich: bool = True) -> Frame:
+    def frame(
+        self, source: str, tools: Tools, now: float, *, may_be_rich: bool = True, is_draft: bool = True
+    ) -> Frame:
         """The frame of an answer that stands at `source`; `may_be_rich` is False where Telegram refuses it."""
         if may_be_rich and self._wants_rich(source):
             rich = rich_preview(source, RICH_PREVIEW_CHARACTERS)
             if rich is not None:
                 self._is_rich = True
-                return RichFrame(_with_labels(rich.message, _labels(tools, now)))
+                return RichFrame(_with_labels(rich.message, _labels(tools, now), is_draft))
         return _classic(source, _labels(tools, now))
 
     def _wants_rich(self, source: str) -> bool:
@@ -63,10 +71,15 @@ def _labels(tools: Tools, now: float) -> list[str]:
     return [_label(*tool, now=now) for tool in tools]
 
 
-def _with_labels(message: InputRichMessage, labels: Sequence[str]) -> InputRichMessage:
-    """Each label as Telegram's own sign of work in progress, which only a draft may hold."""
-    thinking = [InputRichBlockThinking(text=label) for label in labels]
-    return message.model_copy(update={"blocks": [*(message.blocks or ()), *thinking]})
+def _with_labels(message: InputRichMessage, labels: Sequence[str], is_draft: bool) -> InputRichMessage:
+    """Each label as Telegram's own sign of work in progress; elsewhere than in a draft it takes none."""
+    below = [
+        InputRichBlockThinking(text=label)
+        if is_draft
+        else InputRichBlockParagraph(text=RichTextItalic(text=label))
+        for label in labels
+    ]
+    return message.model_copy(update={"blocks": [*(message.blocks or ()), *below]})
 
 
 def _classic(source: str, labels: Sequence[str]) -> ClassicFrame:

@@ -50,8 +50,10 @@ class Gate(BaseRequestMiddleware):
     """Stands before every request of the bot's session."""
 
     def __init__(self) -> None:
-        self._until: dict[int | str, float] = {}  # chat → time.monotonic() when it opens again
+        # A chat, or the one message a guest may edit → time.monotonic() when it opens again.
+        self._until: dict[int | str, float] = {}
         self._slow: defaultdict[int | str, int] = defaultdict(int)
+        self._turns: dict[int, float] = {}  # group → time.monotonic() of the last frame that was promised
         self._written: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=GROUP_FRAMES_MAX))
 
     async def __call__(
@@ -60,7 +62,7 @@ class Gate(BaseRequestMiddleware):
         bot: Bot,
         method: TelegramMethod[TelegramType],
     ) -> Response[TelegramType]:
-        chat: Any = getattr(method, "chat_id", None)
+        chat: Any = getattr(method, "chat_id", None) or getattr(method, "inline_message_id", None)
         while True:
             left = self._until.get(chat, 0.0) - time.monotonic()
             if chat is not None and left > 0:
@@ -86,14 +88,22 @@ class Gate(BaseRequestMiddleware):
         return max(self._until.values(), default=0.0) - time.monotonic() if self._until else 0.0
 
     def pace(self, chat: int, seconds: float) -> float:
-        """The pause before a chat's next frame: the usual one, doubled for a while after a ban.
+        """The pause before a chat's next frame: the usual one, doubled for a while after a ban, and never inside it.
 
-        In a group it is longer when the last minute's messages are nearly used up.
+        All answers that grow in one group share its pace, and wait longer when its minute is nearly used up.
         """
-        if chat in self._written and len(written := self._written[chat]) == GROUP_FRAMES_MAX:
-            seconds = max(seconds, written[0] + MINUTE - time.monotonic())
-        if not self._slow[chat]:
+        now = time.monotonic()
+        if (left := self._until.get(chat, 0.0) - now) > 0:
+            return left  # no frame is shown, so none of the slow ones is used up
+        if self._slow[chat]:
+            self._slow[chat] -= 1
+            seconds *= 2
+        else:
             del self._slow[chat]
+        if chat >= 0:
             return seconds
-        self._slow[chat] -= 1
-        return 2 * seconds
+        turn = max(now, self._turns.get(chat, 0.0)) + seconds
+        if chat in self._written and len(written := self._written[chat]) == GROUP_FRAMES_MAX:
+            turn = max(turn, written[0] + MINUTE)
+        self._turns[chat] = turn
+        return turn - now

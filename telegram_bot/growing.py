@@ -1,6 +1,6 @@
 """An answer that grows where there are no drafts: in a group, one message is sent and then edited."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -22,7 +22,7 @@ from aiogram.methods import (
     SendRichMessage,
     TelegramMethod,
 )
-from aiogram.types import InlineKeyboardMarkup, Message, MessageEntity, ReplyParameters
+from aiogram.types import InlineKeyboardMarkup, InputRichMessage, Message, MessageEntity, ReplyParameters
 
 from telegram_bot.gate import Banned, EditFrame
 from telegram_bot.outgoing import NO_PREVIEW, Destination, Unreachable, raise_if_gone
@@ -69,18 +69,49 @@ class GroupDestination(Destination):
     def keep_alive_seconds(self) -> float:
         return TYPING_SECONDS if self.growth.message is None else FOREVER
 
+    @property
+    def draws_rich(self) -> bool:
+        """An edit may be rich wherever a message may."""
+        return self.takes_rich
+
+    @property
+    def draws_drafts(self) -> bool:
+        return False
+
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
         """Show the answer as it stands; "typing…" until there is something to read. False when it was not shown."""
+        first = edit = None
+        if text:
+            first = self._new(text, entities, self.growth.keyboard)
+            edit = self._edit(EditFrame, self.growth.keyboard, text=text, entities=entities)
         try:
-            if not text:
+            return await self._grow(first, edit)
+        except TelegramBadRequest as error:
+            log.warning("frame.refused", chat=self.chat_id, reason=error.message)
+            return False
+
+    async def rich_frame(self, draft_id: int, message: InputRichMessage) -> bool:
+        """The same for an answer that needs a rich message; one that is refused is the last one for a while."""
+        first = self._new_rich(message, self.growth.keyboard)
+        edit = self._edit(EditFrame, self.growth.keyboard, rich_message=message)
+        try:
+            return await self._grow(first, edit)
+        except TelegramBadRequest as error:
+            self._refused(error)
+            return False
+
+    async def _grow(self, first: SendMessage | SendRichMessage | None, edit: EditMessageText | None) -> bool:
+        """Send the growing message or edit it; without either, say that one is coming."""
+        try:
+            if first is None or edit is None:
                 await self.bot(
                     SendChatAction(chat_id=self.chat_id, message_thread_id=self.topic, action="typing")
                 )
             elif self.growth.message is None:
-                self.growth.message = await self._message(text, entities, self.growth.keyboard)
+                self.growth.message = await self._deliver(first)
                 await self.growth.note(self.growth.message)
             else:
-                await self.bot(self._edit(EditFrame, text, entities, self.growth.keyboard))
+                await self.bot(edit)
         except (TelegramForbiddenError, TelegramNotFound) as error:
             raise Unreachable(error.message) from error
         except TelegramBadRequest as error:
@@ -90,8 +121,7 @@ class GroupDestination(Destination):
                 self.growth.message = None
                 return False
             raise_if_gone(error)
-            log.warning("frame.refused", chat=self.chat_id, reason=error.message)
-            return False
+            raise
         except (
             TelegramMigrateToChat
         ):  # what grew stayed in the old group; its next part is sent to the new one
@@ -127,20 +157,13 @@ class GroupDestination(Destination):
     async def _complete(self, growing: int, method: SendMessage | SendRichMessage) -> bool:
         """Make the growing message the one that stays; False when it is not there any more."""
         self.growth.message = None
-        words = method.text if isinstance(method, SendMessage) else None
-        rich = method.rich_message if isinstance(method, SendRichMessage) else None
-        entities = method.entities if isinstance(method, SendMessage) else None
         keyboard = method.reply_markup if isinstance(method.reply_markup, InlineKeyboardMarkup) else None
-        edit = EditMessageText(
-            chat_id=self.chat_id,
-            message_id=growing,
-            text=words,
-            rich_message=rich,
-            entities=entities,
-            parse_mode=None,
-            link_preview_options=NO_PREVIEW if rich is None else None,
-            reply_markup=keyboard,
-        )
+        if isinstance(method, SendMessage):
+            edit = self._edit(
+                EditMessageText, keyboard, at=growing, text=method.text, entities=method.entities
+            )
+        else:
+            edit = self._edit(EditMessageText, keyboard, at=growing, rich_message=method.rich_message)
         try:
             await Destination._deliver(self, edit)  # type: ignore[arg-type]  # of a chat's message it gives the message
         except TelegramBadRequest as error:
@@ -155,17 +178,22 @@ class GroupDestination(Destination):
     def _edit(
         self,
         kind: type[EditMessageText],
-        text: str,
-        entities: list[MessageEntity],
-        keyboard: InlineKeyboardMarkup,
+        keyboard: InlineKeyboardMarkup | None,
+        *,
+        at: int | None = None,
+        text: str | None = None,
+        entities: Sequence[MessageEntity] | None = None,
+        rich_message: InputRichMessage | None = None,
     ) -> EditMessageText:
+        """An edit of the growing message, or of the one `at` this number: to words, or to a rich message."""
         return kind(
             chat_id=self.chat_id,
-            message_id=self.growth.message,
+            message_id=at or self.growth.message,
             text=text,
-            entities=entities or None,
+            rich_message=rich_message,
+            entities=list(entities or ()) or None,
             parse_mode=None,
-            link_preview_options=NO_PREVIEW,
+            link_preview_options=NO_PREVIEW if rich_message is None else None,
             reply_markup=keyboard,
         )
 

@@ -125,8 +125,13 @@ class Destination:
 
     @property
     def draws_rich(self) -> bool:
-        """Whether a rich draft is: only private chats, whose numbers are positive, have drafts."""
+        """Whether a rich frame is: only private chats, whose numbers are positive, have drafts."""
         return self.chat_id > 0 and self.takes_rich
+
+    @property
+    def draws_drafts(self) -> bool:
+        """Whether a frame is a draft, which alone may hold Telegram's own sign of thinking."""
+        return True
 
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
         """Show a draft as it stands. False when this frame was not shown; the next one is made afresh."""
@@ -181,13 +186,15 @@ class Destination:
         return [sent for piece in split(part.source) for sent in await self.text(piece)]
 
     async def _rich(self, part: Rich, keyboard: InlineKeyboardMarkup | None) -> int:
-        method = SendRichMessage(
+        return await self._deliver(self._new_rich(part.message, keyboard))
+
+    def _new_rich(self, message: InputRichMessage, keyboard: InlineKeyboardMarkup | None) -> SendRichMessage:
+        return SendRichMessage(
             chat_id=self.chat_id,
             message_thread_id=self.topic,
-            rich_message=part.message,
+            rich_message=message,
             reply_markup=keyboard,
         )
-        return await self._deliver(method)
 
     def _refused(self, error: TelegramBadRequest) -> None:
         log.warning("rich.refused", chat=self.chat_id, reason=error.message)
@@ -303,7 +310,12 @@ class Destination:
     async def _message(
         self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
     ) -> int:
-        method = SendMessage(
+        return await self._deliver(self._new(text, entities, keyboard))
+
+    def _new(
+        self, text: str, entities: list[MessageEntity], keyboard: InlineKeyboardMarkup | None
+    ) -> SendMessage:
+        return SendMessage(
             chat_id=self.chat_id,
             message_thread_id=self.topic,
             text=text,
@@ -312,7 +324,6 @@ class Destination:
             link_preview_options=NO_PREVIEW,
             reply_markup=keyboard,
         )
-        return await self._deliver(method)
 
     async def _deliver(self, method: TelegramMethod[Message]) -> int:
         """Send what must arrive: again and again while Telegram cannot be reached. Returns the message's id.

@@ -19,6 +19,7 @@ from telegram_bot import keyboards, people
 from telegram_bot.addressing import is_a_person, is_addressed, quoted, said, spoken
 from telegram_bot.answering import Answers
 from telegram_bot.bursts import Bursts
+from telegram_bot.files import Porter
 from telegram_bot.handlers import commands, reply
 from telegram_bot.handlers.commands import MenuEntry
 from telegram_bot.inbox import LATER
@@ -45,11 +46,21 @@ GROUP_MENU = [
 
 
 async def on_question(message: Message, bot: Bot, bursts: Bursts, update_id: int) -> object:
-    """A message that mentions the bot or replies to it; all others are nobody's business but the group's."""
+    """A message that mentions the bot or replies to it; all others are nobody's business but the group's.
+
+    Of an album only one picture bears the words: the others wait with their burst for what those say.
+    """
     me = await bot.me()
-    if not is_addressed(message, me):
+    if is_addressed(message, me):
+        return await take(message, said(message, me), me, bursts, update_id)
+    if message.media_group_id is None or message.from_user is None:
         return None
-    return await take(message, said(message, me), me, bursts, update_id)
+    beside = _inbound(message, said(message, me))
+    if beside is None:
+        return None
+    beside = replace(beside, parts=spoken(beside.parts, message.from_user))
+    bursts.add(beside, update_id, is_asked=False)
+    return LATER
 
 
 async def on_ask(
@@ -72,6 +83,26 @@ async def take(message: Message, words: str, me: User, bursts: Bursts, update_id
         return None
     bursts.add(replace(inbound, parts=spoken(inbound.parts, message.from_user, quote)), update_id)
     return LATER
+
+
+async def on_edit(message: Message, bot: Bot, porter: Porter, answers: Answers, update_id: int) -> object:
+    """A question changed after it was sent, as in private; what asks nobody is not looked at."""
+    me = await bot.me()
+    words, is_command = said(message, me), False
+    if words.startswith("/"):
+        command, _, words = words.partition(" ")
+        is_command = command.lower() in ("/ask", f"/ask@{me.username}".lower())
+    if not (is_command or is_addressed(message, me)) or message.from_user is None or not is_a_person(message):
+        return None
+    quote = quoted(message, me)
+    inbound = _inbound(message, words.strip() or ("?" if quote else ""))
+    if inbound is None or inbound.edited_at is None or message.location is not None:
+        return None
+    inbound = replace(inbound, parts=spoken(inbound.parts, message.from_user, quote))
+    brought = await porter.bring(inbound)
+    if brought.parts:
+        await answers.receive_edit(brought, update_id)
+    return None
 
 
 def _inbound(message: Message, words: str) -> Inbound | None:
@@ -255,6 +286,7 @@ def router() -> Router:
         message.register(handler, IN_GROUP, Command(name))
     message.register(on_other_command, IN_GROUP, F.text.startswith("/"))
     message.register(on_question, IN_GROUP)
+    router.edited_message.register(on_edit, IN_GROUP)
     router.my_chat_member.register(on_membership, IN_GROUP)
     router.callback_query.register(on_stop_press, StopPress.filter())
     return router

@@ -119,15 +119,16 @@ class Speaker:
         uploads: Sequence[Upload],
         *,
         caption: str = "",
+        under: int = 0,
         kind: str | None = None,
         topic: int | None = None,
     ) -> list[Json]:
-        """Send several files as one thing; the caption stands under the first."""
+        """Send several files as one thing; the caption stands `under` the first, or another one."""
         if len(uploads) not in ALBUM:
             raise Impossible("an album has 2-10 items")
         group = {"media_group_id": str(secrets.randbits(53))} | self._place(topic)
         pictures = [received(self._state.files, upload, kind, {}) for upload in uploads]
-        captions = [self._caption(caption), *({} for _ in uploads[1:])]
+        captions = [self._caption(caption if number == under else "") for number in range(len(uploads))]
         return [
             self._arrive(picture | said | group) for picture, said in zip(pictures, captions, strict=True)
         ]

@@ -10,6 +10,7 @@ from config.aio import settle_threads
 from conversations.providers import claude as claude_provider
 from telegram_bot import polling
 from telegram_bot.dispatcher import Roles, build
+from telegram_bot.playground.members import GroupChat, Member
 from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn
@@ -17,6 +18,7 @@ from tests.people import ANNA, BORIS, DALIA
 
 TOKEN = "1000000001:AAtestsAAtestsAAtestsAAtestsAAtests"
 MODEL = "claude-haiku-5-5"
+GROUP = -1001000000001
 
 
 @pytest.fixture
@@ -78,3 +80,18 @@ def boris(telegram: Playground) -> Person:
 @pytest.fixture
 def dalia(telegram: Playground) -> Person:
     return telegram.person(DALIA, first_name="Dalia", language_code="ar")
+
+
+@pytest.fixture
+def group(telegram: Playground, anna: Person, boris: Person) -> GroupChat:
+    return telegram.group(GROUP, "Hiking", anna, boris)
+
+
+@pytest.fixture
+def anna_there(group: GroupChat) -> Member:
+    return group.member(ANNA)
+
+
+@pytest.fixture
+def boris_there(group: GroupChat) -> Member:
+    return group.member(BORIS)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,25 +15,8 @@ from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Hold, Use, Words
 from tests.flows import books
-from tests.flows.conftest import running
+from tests.flows.conftest import GROUP, running
 from tests.people import ANNA, BORIS, CHEN
-
-GROUP = -1001000000001
-
-
-@pytest.fixture
-def group(telegram: Playground, anna: Person, boris: Person) -> GroupChat:
-    return telegram.group(GROUP, "Hiking", anna, boris)
-
-
-@pytest.fixture
-def anna_there(group: GroupChat) -> Member:
-    return group.member(ANNA)
-
-
-@pytest.fixture
-def boris_there(group: GroupChat) -> Member:
-    return group.member(BORIS)
 
 
 def asked(claude: AnthropicStandIn, number: int = -1) -> str:

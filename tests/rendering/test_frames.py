@@ -56,6 +56,14 @@ def test_what_tools_do_stands_below_a_rich_draft_as_work_in_progress() -> None:
     assert frame.message.blocks[-1].text == "🐍 Running Python… 12 s"
 
 
+def test_below_a_message_that_grows_it_stands_as_words_for_only_a_draft_may_think() -> None:
+    frame = Frames("auto").frame(TABLE, RUNNING, 12.4, is_draft=False)
+    assert kinds(frame) == ["paragraph", "table", "paragraph"]
+    assert isinstance(frame, RichFrame)
+    assert frame.message.blocks
+    assert frame.message.blocks[-1].text.text == "🐍 Running Python… 12 s"
+
+
 @pytest.mark.parametrize(
     ("source", "last"),
     [
