@@ -19,12 +19,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same keys as aligned columns."""
+    """Rows of the same keys as a Markdown table, numbers to the right."""
     heads = list(rows[0])
-    cells = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    lines = ["  " + _aligned(line, widths) for line in cells]
-    return "\n".join(["", "", title, *lines])
+    lines = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(heads))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(["", "", title, "", *(_aligned(line, widths) for line in (lines[0], rule, *lines[1:]))])
 
 
 def publish(
@@ -51,8 +51,8 @@ def _cell(value: Any) -> str:
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
-    first, *rest = [
+    cells = [
         cell.ljust(width) if number == 0 else cell.rjust(width)
         for number, (cell, width) in enumerate(zip(line, widths, strict=True))
     ]
-    return "  ".join([first, *rest])
+    return f"| {' | '.join(cells)} |"

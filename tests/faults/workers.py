@@ -1,4 +1,4 @@
-"""The worker for long runs as a process of its own, as the Procfile starts it."""
+"""A worker as a process of its own, as the Procfile starts it: the one for long runs, or another."""
 
 import contextlib
 import os
@@ -14,8 +14,8 @@ from tests.faults.bots import ROOT
 
 
 class Worker:
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)["long"]
+    def __init__(self, environment: Mapping[str, str], log: Path, role: str) -> None:
+        command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)[role]
         words = [str(Path(sys.executable).parent / "celery"), *command.split()[1:]]
         with log.open("w") as output:
             self.process = subprocess.Popen(
@@ -39,8 +39,8 @@ class Workers:
         self._environment, self._folder = environment, folder
         self.all: list[Worker] = []
 
-    def start(self) -> Worker:
-        worker = Worker(self._environment, self._folder / f"worker-{len(self.all)}.log")
+    def start(self, role: str = "long") -> Worker:
+        worker = Worker(self._environment, self._folder / f"worker-{len(self.all)}.log", role)
         self.all.append(worker)
         return worker
 
