@@ -1,6 +1,7 @@
 """One burst, one turn: the pieces of a paste belong together."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,10 +9,12 @@ from dataclasses import dataclass, field
 from telegram_bot.intake import Inbound
 
 Bring = Callable[[Inbound], Awaitable[Inbound]]
+HasAll = Callable[[int, float], bool]
 
 QUIET_SECONDS = 0.1  # what a person sends in one go arrives closer together than this
 MORE_SECONDS = 0.6  # pieces of a long paste and pictures of an album come one by one
 BURST_SECONDS_MAX = 5.0  # nobody waits longer than this for their burst to end
+LOOK_SECONDS = 0.02  # between two looks whether the inbox, running late, has the rest by now
 
 
 @dataclass(slots=True)
@@ -28,7 +31,8 @@ class Burst:
 
     pieces: list[Piece] = field(default_factory=list)
     update_ids: list[int] = field(default_factory=list)
-    began: float = 0.0
+    began: float = 0.0  # time.monotonic()
+    ends: float = 0.0  # when it has been quiet for long enough, if nothing more was sent until then
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -44,10 +48,12 @@ class Bursts:
     """Gathers each lane's messages until it is quiet, then hands them over as one, in order.
 
     Only a hint in memory: the updates are in the inbox until the burst's own transaction handles them.
+    `has_all` says of a chat whether everything sent until then is here: on a busy day the pictures of one
+    album reach us further apart than they were sent.
     """
 
-    def __init__(self, bring: Bring, hand_over: Callable[[Burst], Awaitable[None]]) -> None:
-        self._bring, self._hand_over = bring, hand_over
+    def __init__(self, bring: Bring, hand_over: Callable[[Burst], Awaitable[None]], has_all: HasAll) -> None:
+        self._bring, self._hand_over, self._has_all = bring, hand_over, has_all
         self._open: dict[tuple[int, int | None, int], Burst] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # chat → its last handing over
 
@@ -56,18 +62,18 @@ class Bursts:
 
         One that does not ask by itself, a further picture in a group, is left alone unless its album asks.
         """
-        loop = asyncio.get_running_loop()
+        now = time.monotonic()
         # Who asks pays, so two people's messages in one topic are two bursts.
         key = (inbound.chat_id, inbound.topic, inbound.sender.telegram_id)
-        burst = self._open.setdefault(key, Burst(began=loop.time()))
+        burst = self._open.setdefault(key, Burst(began=now))
         burst.pieces.append(Piece(inbound))
         burst.update_ids.append(update_id)
         self._fetch(burst, inbound, is_asked)
         if burst.timer is not None:
             burst.timer.cancel()
         quiet = MORE_SECONDS if inbound.more_follows else QUIET_SECONDS
-        ends = min(loop.time() + quiet, burst.began + BURST_SECONDS_MAX)
-        burst.timer = loop.call_at(ends, self._close, key)
+        burst.ends = min(now + quiet, burst.began + BURST_SECONDS_MAX)
+        burst.timer = asyncio.get_running_loop().call_later(burst.ends - now, self._close_if_whole, key)
 
     def _fetch(self, burst: Burst, newest: Inbound, is_asked: bool) -> None:
         """Begin to fetch what is now known to be for the bot: the newest message, and the rest of its album."""
@@ -91,6 +97,15 @@ class Bursts:
             async with asyncio.timeout(seconds):
                 for chat_id in {key[0] for key in self._open} | set(self._busy):
                     await self.settle(chat_id)
+
+    def _close_if_whole(self, key: tuple[int, int | None, int]) -> None:
+        """Its quiet time is over: unless more of it may be on its way to us, hand the burst over."""
+        burst = self._open[key]
+        is_old = time.monotonic() - burst.began >= BURST_SECONDS_MAX
+        if is_old or self._has_all(key[0], burst.ends):
+            self._close(key)
+        else:
+            burst.timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._close_if_whole, key)
 
     def _close(self, key: tuple[int, int | None, int]) -> None:
         burst = self._open.pop(key)

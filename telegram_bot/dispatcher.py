@@ -91,7 +91,10 @@ def build() -> Roles:
     async def hand_over(burst: Burst) -> None:
         await receive(roles, burst)
 
-    bursts = Bursts(porter.bring, hand_over)
+    def has_all(chat_id: int, until: float) -> bool:
+        return inbox.has_all(chat_id, until)
+
+    bursts = Bursts(porter.bring, hand_over, has_all)
     cashier = Cashier(bot)
     dispatcher = Dispatcher(answers=answers, bursts=bursts, desk=desk, porter=porter, cashier=cashier)
     dispatcher.message.outer_middleware(preferences.forget_question)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 25  # Telegram holds an empty getUpdates open this long
 POLL_LIMIT = 100  # Bot API: at most 100 updates a call
+ANSWERED_AT_ONCE_SECONDS = 0.05  # by when a getUpdates is answered that does not have to wait for news
 DEAF_SECONDS = 90.0  # without a successful getUpdates for so long the connection is made anew
 AWAY_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 TRIES_MAX = 3  # of a handler that raises
@@ -71,6 +73,8 @@ class Inbox:
         ] = {}  # pre-checkouts being answered before they are stored
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self.last_poll = time.monotonic()
+        self._asked = self.last_poll  # when the getUpdates under way was sent
+        self._has_until = self.last_poll  # everything that Telegram had then has been handed out
 
     # In ------------------------------------------------------------------------------------------
 
@@ -80,12 +84,14 @@ class Inbox:
         tries = 0
         while True:
             try:
+                self._asked = time.monotonic()
                 call = self._bot(GetRawUpdates(offset=offset), request_timeout=POLL_SECONDS + 10)
                 async with asyncio.timeout(DEAF_SECONDS):
                     payloads = await call
             except TelegramUnauthorizedError as error:
                 raise WrongToken from error
             except (TelegramAPIError, ClientDecodeError, TimeoutError) as error:
+                self._asked = math.inf
                 await self._wait_out(error, tries)
                 tries += 1
                 continue
@@ -93,7 +99,19 @@ class Inbox:
                 log.info("telegram.back")
             tries, self.last_poll = 0, time.monotonic()
             # Ids may fall after an idle week, so the offset is forgotten as soon as it has confirmed all there is.
+            self._asked = math.inf
             offset = await self._take(payloads) if payloads else None
+            if len(payloads) < POLL_LIMIT:
+                self._has_until = self.last_poll
+
+    def has_all(self, chat_id: int, until: float) -> bool:
+        """Has everything that was sent in a chat until then, a time.monotonic(), come here and been handled?
+
+        A getUpdates that was not answered at once found nothing waiting.
+        """
+        now = time.monotonic()
+        has_until = now if now - self._asked >= ANSWERED_AT_ONCE_SECONDS else self._has_until
+        return has_until >= until and chat_id not in self._lanes
 
     async def _take(self, payloads: Sequence[Any]) -> int | None:
         """Store what came and hand it out; returns the offset that confirms it."""

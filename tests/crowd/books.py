@@ -48,7 +48,8 @@ async def of(stage: Stage, done: Sequence[Done]) -> list[dict[str, Any]]:
         "Bot API calls": sum(statuses.values()),
         "FAULT: acts without their answer": sum(one.seconds is None for one in done),
         "FAULT: updates unhandled or dead": await _unhandled(),
-        "FAULT: messages not kept or never read": await _lost(done),
+        "FAULT: messages not kept or never read": len(await unread(done)),
+        "FAULT: albums and pastes in pieces": len(await torn(done)),
         "FAULT: turns not ended, or crashed": await _unended(),
         "FAULT: messages of a person out of order": await _out_of_order(),
         "FAULT: answers out of order": await _answers_out_of_order(),
@@ -76,6 +77,11 @@ def doubled(stage: Stage, done: Sequence[Done]) -> list[str]:
         said[room.id] = [words(m)[:80] for m in room.messages.values() if m["from"]["is_bot"]]
     bearing = {one.key: [text for text in said[one.chat] if echo(one.key) in text] for one in done}
     return [f"{one.what}: {bearing[one.key]}" for one in done if len(bearing[one.key]) > max(1, one.answers)]
+
+
+async def details(stage: Stage, done: Sequence[Done]) -> list[str]:
+    """The same faults one by one, for who looks for the reason."""
+    return [*missing(done), *await unread(done), *await torn(done), *doubled(stage, done)]
 
 
 def missing(done: Sequence[Done]) -> list[str]:
@@ -110,11 +116,32 @@ def _unended() -> int:
 
 
 @in_db
-def _lost(done: Sequence[Done]) -> int:
+def unread(done: Sequence[Done]) -> list[str]:
     """Messages that Telegram has and we have not, or that no turn ever took in."""
     kept = Message.objects.filter(telegram_id__isnull=False, seq__isnull=False)
     read = set(kept.values_list("chat__telegram_id", "telegram_id"))
-    return sum((one.chat, number) not in read for one in done for number in one.messages)
+    return [
+        f"{one.what}: message {number} unread"
+        for one in done
+        for number in one.messages
+        if (one.chat, number) not in read
+    ]
+
+
+@in_db
+def torn(done: Sequence[Done]) -> list[str]:
+    """What was sent in one go, and became more than one question."""
+    rows = Message.objects.filter(telegram_id__isnull=False, role="user")
+    turns = {
+        (chat, number): turn
+        for chat, number, turn in rows.values_list("chat__telegram_id", "telegram_id", "turn")
+    }
+    found = []
+    for one in done:
+        if one.what.endswith(("album", "paste")):
+            asked = [turns.get((one.chat, number)) for number in one.messages]
+            found += [f"{one.what}: {asked}"] if len(set(asked)) > 1 else []
+    return found
 
 
 @in_db

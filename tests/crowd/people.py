@@ -209,6 +209,7 @@ async def edit_earlier(who: Somebody, done: Done) -> None:
     third = await who.ask(f"Well? {mark(who.key())}")
     await who.answered(f"{who.number}.{who._count}")
     done.messages += [message["message_id"] for message in (first, second, third)]
+    done.answers = 2  # the note about the edit says what it read before
 
 
 async def stop(who: Somebody, done: Done) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from telegram_bot.dispatcher import Roles
 from telegram_bot.kinds import KINDS
 from telegram_bot.playground import contents
+from telegram_bot.playground.media import received
 from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
 from telegram_bot.playground.shapes import Upload
@@ -135,6 +136,26 @@ async def test_an_album_is_one_question_with_every_picture_in_order(
     assert "Compare these" in words(claude)
     assert len(await books.all_done()) == 1
     assert len(claude.requests) == 1
+
+
+async def test_pictures_of_an_album_that_reach_a_late_bot_one_by_one_are_still_one_question(
+    starling: Roles, claude: AnthropicStandIn, telegram: Playground, anna: Person
+):
+    first, second = (
+        received(telegram.state.files, PHOTO, None, {}) | {"media_group_id": "7"} for _ in range(2)
+    )
+    answer(claude)
+    telegram.state.limits.fail("getUpdates", 502, "Bad Gateway", 2)  # for 1.5 s nothing more is heard
+    await anna.share(first | {"caption": "Compare these"})
+    await books.eventually(lambda: _fetched(telegram), "the first picture is here")
+    await anna.share(second)
+    await anna.wait_for(lambda message: message["text"] == "Seen.")
+    assert len(looks(claude)) == 2
+    assert len(await books.all_done()) == 1
+
+
+async def _fetched(telegram: Playground) -> bool:
+    return any(call.method == "getFile" for call in telegram.calls)
 
 
 async def test_the_words_and_the_files_of_one_burst_stand_where_they_were_sent(
