@@ -39,7 +39,7 @@ class Model:
         words = " ".join(["Read", *map(echo, keys)]) + "."
         match manner:
             case "slow":
-                return Says((Words(words + " " + "word " * SLOW_WORDS, piece=20),), delay=TOKEN_SECONDS)
+                return Says((Words(words + " " + "word " * SLOW_WORDS, piece=5),), delay=TOKEN_SECONDS)
             case "cut" if self.read[keys[-1]] == 1:
                 return Says((Words("I begin,"), Cut()), delay=TOKEN_SECONDS)
             case "formula" if not has_result:

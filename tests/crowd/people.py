@@ -224,8 +224,8 @@ async def stop(who: Somebody, done: Done) -> None:
         await (person.stop() if who.random.random() < 0.5 else person.send("/stop"))
     else:
         growing = await who.place.wait_for(lambda m: echo(done.key) in words(m), ANSWER_SECONDS)
-        (button,) = growing["reply_markup"]["inline_keyboard"][0]
-        await who.place.press(growing["message_id"], button["callback_data"])
+        if pressed := _button(growing, "Stop"):
+            await who.place.press(growing["message_id"], pressed)
     await who.answered(done.key)
 
 
