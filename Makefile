@@ -1,6 +1,6 @@
 # A person's commands. `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak shell docs
+.PHONY: help run test check bench soak oracles shell docs
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,9 @@ bench: $(READY) ## measure against the smallest possible bot and print the table
 
 soak: $(READY) ## the long fault runs
 	$(BIN)/pytest -m soak $(ARGS)
+
+oracles: $(READY) ## other people's stand-ins have their say about ours; needs node and npm
+	$(BIN)/pytest -rs tests/oracles $(ARGS)
 
 shell: $(READY) ## a Python shell with the models, on the servers of `make run`
 	@$(BIN)/python manage.py shell

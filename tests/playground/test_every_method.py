@@ -26,13 +26,13 @@ from aiogram.types import (
     ReplyParameters,
     Update,
 )
-from pydantic import BaseModel
 
 from telegram_bot.playground import Person, Playground
 from telegram_bot.playground.methods import METHODS
 from telegram_bot.playground.shapes import Upload
 from tests.playground.conftest import ANNA
 from tests.playground.pictures import OGG, gif, png
+from tests.playground.unknown import unknown
 
 FIVE = [LabeledPrice(label="Stars", amount=5)]
 
@@ -254,17 +254,3 @@ def test_the_search_for_unknown_fields_finds_one():
     )
     assert answer.result is not None
     assert unknown(answer.result[0]) == ["message.chat.colour"]
-
-
-def unknown(value: Any, path: str = "") -> list[str]:
-    """Fields of an answer, at any depth, that aiogram's type does not name."""
-    if isinstance(value, list):
-        return [found for item in value for found in unknown(item, path)]
-    if not isinstance(value, BaseModel):
-        return []
-    extra = [f"{path}{name}" for name in value.model_extra or {}]
-    inner = [
-        unknown(getattr(value, name), f"{path}{name}.")
-        for name in value.model_fields_set & type(value).model_fields.keys()
-    ]
-    return extra + [found for part in inner for found in part]
