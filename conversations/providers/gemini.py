@@ -305,8 +305,8 @@ class _Answer:
         if self.finish in BROKEN_OFF:
             return Done(Reason.LENGTH, self.finish)
         reason = REASONS.get(self.finish)
-        if reason is Reason.END and self.calls:
-            return Done(Reason.TOOLS)
+        if reason in (Reason.END, None) and self.calls:  # whatever it is called: results are waited for
+            return Done(Reason.TOOLS, "" if reason else self.finish)
         return Done(reason or Reason.END, self.finish if reason in (None, Reason.REFUSAL) else "")
 
 

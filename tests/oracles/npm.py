@@ -17,7 +17,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 PLACE = HERE.parents[1] / ".local" / "oracles"
 PACKAGES = PLACE / "node_modules"
-INSTALL_SECONDS = 60
+INSTALL_SECONDS = 40
+REMEMBERED_SECONDS = 600  # a registry that was away is not waited for again by every test process
 START_SECONDS = 15
 NODE_MIN = 20  # what both packages run on; crabline's package.json asks for 22, and its Telegram needs less
 
@@ -74,28 +75,41 @@ def _wait(process: "subprocess.Popen[bytes]", ready: Callable[[], str], said: Pa
 
 
 def _install() -> str:
-    """Install once for each lock; several test processes wait for the first of them."""
+    """Install once for each lock, while other test processes wait; what is in the way stands in the stamp."""
     lock = (HERE / "package-lock.json").read_bytes()
     PLACE.mkdir(parents=True, exist_ok=True)
     stamp = PLACE / f"installed-{hashlib.sha256(lock).hexdigest()[:16]}"
     with (PLACE / "lock").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
-        if stamp.exists():
-            return stamp.read_text()
+        if stamp.exists() and (not (words := stamp.read_text()) or _age(stamp) < REMEMBERED_SECONDS):
+            return words
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, PLACE)
+        for old in PLACE.glob("installed-*"):
+            old.unlink()
         words = _npm_ci()
-        if not words:
-            for old in PLACE.glob("installed-*"):
-                old.unlink()
-            stamp.touch()
+        stamp.write_text(words)
         return words
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def _npm_ci() -> str:
     try:
         done = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries", "1"],
+            [
+                "npm",
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--fetch-retries",
+                "1",
+                "--fetch-timeout",
+                "15000",
+            ],
             cwd=PLACE,
             capture_output=True,
             text=True,
@@ -104,5 +118,5 @@ def _npm_ci() -> str:
         )
     except subprocess.TimeoutExpired:
         return f"npm installed nothing within {INSTALL_SECONDS} s: is its registry reachable?"
-    said = done.stderr.strip().splitlines() or ["no reason given"]
-    return f"npm cannot install the oracles: {said[-1]}" if done.returncode else ""
+    said = [line for line in done.stderr.splitlines() if line.startswith("npm error")] or ["no reason given"]
+    return f"npm cannot install the oracles: {' '.join(said[:4])}" if done.returncode else ""
