@@ -35,11 +35,16 @@ class Mismatch:
     holds: Decimal
 
 
-def audit() -> list[Mismatch]:
-    """Find every disagreement, alert, and block that person's spending. Mends nothing: staff must look."""
+def disagreeing() -> list[Mismatch]:
+    """Everybody whose sums do not agree, as they stand now."""
     with connection.cursor() as cursor:
         cursor.execute(DISAGREEING)
-        found = [Mismatch(*row) for row in cursor.fetchall()]
+        return [Mismatch(*row) for row in cursor.fetchall()]
+
+
+def audit() -> list[Mismatch]:
+    """Find every disagreement, alert, and block that person's spending. Mends nothing: staff must look."""
+    found = disagreeing()
     for mismatch in found:
         log.error("ledger_mismatch", **asdict(mismatch))
     spending = User.objects.filter(

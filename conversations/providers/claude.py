@@ -7,6 +7,7 @@ block must be kept exactly as it came. How a Request becomes JSON is in claude_r
 import functools
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +29,12 @@ from conversations.contracts import (
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers.claude_request import SERVER_TOOLS, VENDOR, body_of, echoed
-from conversations.providers.neutral import arguments_of, whole
+from conversations.providers.neutral import arguments_of, seconds_of, whole
 from conversations.providers.retry import retrying
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 120.0  # the API sends a ping well within this; a longer silence is a dead connection
+MODELS_LISTED_MAX = 1000  # GET /v1/models, limit: all of them on one page
 DETAIL_MAX = 300  # characters of the API's own sentence kept for the log
 
 # What a failure asks for, by the API's own error types (anthropic.types.shared.ErrorType).
@@ -97,14 +99,29 @@ def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
     return retrying(lambda: _call(body))
 
 
+async def listed() -> frozenset[str]:
+    """The ids that this key may ask, by the cheapest call there is. Raises ProviderError."""
+    with _translated():
+        return frozenset([model.id async for model in client().models.list(limit=MODELS_LISTED_MAX)])
+
+
 async def _call(body: dict[str, Any]) -> AsyncGenerator[Event, None]:
     answer = _Answer()
-    try:
+    with _translated():
         async with client().messages.with_streaming_response.create(**body, stream=True) as response:
             async for sse in AsyncStream.raw_events(response.http_response):
                 if sse.data:
                     for event in answer.read(json.loads(sse.data)):
                         yield event
+    if not answer.ended:
+        raise ProviderError("overloaded", "cut", retryable=True)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Everything that goes wrong inside becomes a ProviderError."""
+    try:
+        yield
     except anthropic.APIStatusError as error:
         raise _refused(error) from error
     except (anthropic.APITimeoutError, httpx2.TimeoutException) as error:
@@ -113,8 +130,6 @@ async def _call(body: dict[str, Any]) -> AsyncGenerator[Event, None]:
         raise ProviderError("overloaded", f"connection: {type(error).__name__}", retryable=True) from error
     except (ValueError, LookupError) as error:  # half an event, half a character: the stream is broken
         raise ProviderError("overloaded", "cut", retryable=True) from error
-    if not answer.ended:
-        raise ProviderError("overloaded", "cut", retryable=True)
 
 
 # What an answer says ------------------------------------------------------------------------------
@@ -264,17 +279,8 @@ def _failure(kind: str, said: str, headers: Mapping[str, str] | None = None) -> 
         key,
         f"{kind}: {said}"[:DETAIL_MAX],
         retryable=retryable,
-        wait_seconds=_seconds(headers.get("retry-after")) if retryable else None,
+        wait_seconds=seconds_of(headers.get("retry-after")) if retryable else None,
     )
-
-
-def _seconds(header: str | None) -> float | None:
-    """`retry-after` in seconds, or None when absent or not a number (the API sends no dates)."""
-    try:
-        seconds = float(header or "")
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < float("inf") else None
 
 
 # The models ---------------------------------------------------------------------------------------

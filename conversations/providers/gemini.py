@@ -7,7 +7,6 @@ import asyncio
 import base64
 import functools
 import hashlib
-import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from conversations.contracts import (
 from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers.gemini_request import VENDOR, Json, body_of, luggage_of
 from conversations.providers.gemini_sources import as_links
+from conversations.providers.neutral import seconds_of
 from conversations.providers.retry import retrying
 
 CONNECT_SECONDS = 5.0
@@ -121,6 +121,17 @@ def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
     """Yield the events of one call; raise ProviderError for everything that goes wrong."""
     body = body_of(model, request)
     return retrying(lambda: _call(model, body))
+
+
+async def listed() -> frozenset[str]:
+    """The ids that this key may ask, by the cheapest call there is. Raises ProviderError."""
+    try:
+        models = [model async for model in await client().aio.models.list()]
+    except errors.APIError as error:
+        raise _refused(error) from error
+    except httpx2.HTTPError as error:
+        raise ProviderError("overloaded", f"connection: {type(error).__name__}", retryable=True) from error
+    return frozenset((model.name or "").removeprefix("models/") for model in models)
 
 
 async def _call(model: Model, body: Json) -> AsyncGenerator[Event, None]:
@@ -352,17 +363,9 @@ def _wait(error: errors.APIError, details: list[dict[str, Any]]) -> float | None
     """How long the API asks to wait: in RetryInfo ("34.07s"), or in the header that proxies send."""
     for detail in details:
         if str(detail.get("@type")).endswith("google.rpc.RetryInfo"):
-            return _seconds(str(detail.get("retryDelay")).removesuffix("s"))
+            return seconds_of(str(detail.get("retryDelay")).removesuffix("s"))
     headers = getattr(error.response, "headers", None) or {}
-    return _seconds(headers.get("retry-after"))
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
+    return seconds_of(headers.get("retry-after"))
 
 
 # The models ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from typing import Any
 
@@ -45,6 +46,15 @@ def arguments_of(raw: str) -> dict[str, Any]:
     except ValueError:
         given = None
     return whole(given) if isinstance(given, dict) else {UNPARSED: whole(raw)}
+
+
+def seconds_of(header: str | None) -> float | None:
+    """A time to wait such as `retry-after`, in seconds; None when absent or not a number (none sends dates)."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def fitting_name(name: str, length_max: int) -> str:

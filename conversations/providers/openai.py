@@ -24,7 +24,7 @@ from conversations.contracts import (
 from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers import openai_chat
 from conversations.providers.neutral import arguments_of, whole
-from conversations.providers.openai_http import Body, Complaint, Mend, opened, translated
+from conversations.providers.openai_http import Body, Complaint, Mend, client, opened, translated, unsigned
 from conversations.providers.openai_request import VENDOR, WEB_SEARCH, body_of, echoed
 from conversations.providers.retry import retrying
 
@@ -55,6 +55,12 @@ def stream(model: Model, request: Request) -> AsyncGenerator[Event, None]:
 
     body = body_of(model, request)
     return retrying(lambda: _call(body, mend))
+
+
+async def listed() -> frozenset[str]:
+    """The ids that this key may ask, by the cheapest call there is. Raises ProviderError."""
+    with translated():
+        return frozenset([model.id async for model in client().models.list(extra_headers=unsigned())])
 
 
 async def _call(body: Body, mend: Mend) -> AsyncGenerator[Event, None]:

@@ -148,8 +148,7 @@ async def opened(path: str, body: Body, mend: Mend) -> AsyncStream[Any]:
 
 
 async def _opened(path: str, body: Body) -> AsyncStream[Any]:
-    # Many servers of one's own need no key; then no such header is sent.
-    options: RequestOptions = {} if settings.OPENAI_API_KEY else {"headers": {"Authorization": Omit()}}
+    options: RequestOptions = {"headers": unsigned()}
     return await client().post(
         path,
         cast_to=object,  # the SDK's way of saying: as it came
@@ -158,6 +157,11 @@ async def _opened(path: str, body: Body) -> AsyncStream[Any]:
         stream=True,
         stream_cls=AsyncStream[object],
     )
+
+
+def unsigned() -> dict[str, Omit]:
+    """The headers of a call without a key: many servers of one's own need none, and then none is sent."""
+    return {} if settings.OPENAI_API_KEY else {"Authorization": Omit()}
 
 
 @contextmanager

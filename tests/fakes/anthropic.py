@@ -196,6 +196,12 @@ class AnthropicStandIn:
         return web.json_response({"input_tokens": boundaries(body)[-1].tokens})
 
     async def _models(self, request: web.Request) -> web.Response:
+        try:
+            _check_key(request, self.api_key)
+        except Refused as refused:
+            return _error(
+                refused.status, error_body(refused.type, refused.message, "req_models"), "req_models"
+            )
         listed = [_model_info(model_id) for model_id in rules.MODELS]
         ends = {"first_id": listed[0]["id"], "last_id": listed[-1]["id"]}
         return web.json_response({"data": listed, "has_more": False, **ends})
@@ -248,6 +254,14 @@ async def _tell(response: web.StreamResponse, telling: Telling) -> None:
 
 
 def _check_headers(request: web.Request, api_key: str) -> None:
+    _check_key(request, api_key)
+    if not request.headers.get("anthropic-version"):
+        raise Refused("anthropic-version: header is required")
+    if request.content_type != "application/json":
+        raise Refused("content-type: must be application/json")
+
+
+def _check_key(request: web.Request, api_key: str) -> None:
     # SDK 2 sends the key as a bearer token, curl and older SDKs as x-api-key.
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
     key = request.headers.get("x-api-key") or bearer
@@ -255,10 +269,6 @@ def _check_headers(request: web.Request, api_key: str) -> None:
         raise Refused("x-api-key header is required", status=401, type="authentication_error")
     if api_key and key != api_key:
         raise Refused("invalid x-api-key", status=401, type="authentication_error")
-    if not request.headers.get("anthropic-version"):
-        raise Refused("anthropic-version: header is required")
-    if request.content_type != "application/json":
-        raise Refused("content-type: must be application/json")
 
 
 def _parsed(raw: bytes) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.fakes.gemini_books import Bill, Books
-from tests.fakes.gemini_rules import BODY_MAX, Refused, checked
+from tests.fakes.gemini_rules import BODY_MAX, MODELS, WINDOW, Refused, checked
 from tests.fakes.gemini_script import (
     Answer,
     Blocks,
@@ -82,6 +82,7 @@ class GeminiStandIn:
         stand_in = cls(script, api_key=api_key)
         app = web.Application(client_max_size=0)
         app.router.add_post("/v1/models/{model}:streamGenerateContent", stand_in._stream)
+        app.router.add_get("/v1/models", stand_in._models)
         # Cancels a handler whose caller has gone: that is how a stopped stream is noticed.
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -135,11 +136,24 @@ class GeminiStandIn:
         finally:
             recorded.ended.set()
 
+    async def _models(self, request: web.Request) -> web.Response:
+        try:
+            self._check_key(request)
+        except Refused as refused:
+            details = KEY_INVALID if "API key not valid" in refused.message else ()
+            body = error_body(refused.code, refused.message, refused.status, details)
+            return web.json_response(body, status=refused.code)
+        listed = [{"name": f"models/{name}", "inputTokenLimit": WINDOW} for name in sorted(MODELS)]
+        return web.json_response({"models": listed})
+
     def _check_call(self, request: web.Request) -> None:
         if request.query.get("alt") != "sse":
             raise Refused("This stand-in streams server-sent events only.")
         if request.content_type != "application/json":
             raise Refused("Request content-type must be application/json.")
+        self._check_key(request)
+
+    def _check_key(self, request: web.Request) -> None:
         key = request.headers.get("x-goog-api-key")
         if not key:
             raise Refused(

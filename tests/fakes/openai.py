@@ -85,6 +85,7 @@ class OpenAIStandIn:
         app = web.Application(client_max_size=0)
         app.router.add_post("/v1/responses", stand_in._responses)
         app.router.add_post("/v1/chat/completions", stand_in._chat)
+        app.router.add_get("/v1/models", stand_in._models)
         # Cancels a handler whose caller has gone: that is how a stopped stream is noticed.
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -102,6 +103,15 @@ class OpenAIStandIn:
     def fail(self, status: int, code: Any = None, **how: Any) -> None:
         """Queue an HTTP error: the fields of Fails."""
         self._queue.append(Fails(status, code, **how))
+
+    async def _models(self, request: web.Request) -> web.Response:
+        try:
+            self._check_key(request)
+        except Refused as refused:
+            return _error(Fails(refused.status, refused.code, message=refused.message, param=refused.param))
+        names = [*openai_rules.MODELS, *self.served]
+        listed = [{"id": name, "object": "model", "created": 1, "owned_by": "system"} for name in names]
+        return web.json_response({"object": "list", "data": listed})
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         def billed(body: Item) -> Bill:
@@ -179,7 +189,7 @@ class OpenAIStandIn:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.api_key and key != self.api_key:
             raise Refused("Incorrect API key provided: sk-***.", status=401, code="invalid_api_key")
-        if request.content_type != "application/json":
+        if request.method == "POST" and request.content_type != "application/json":
             raise Refused("Unsupported content type.", status=415)
 
 
