@@ -75,6 +75,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Messages", "chat", "conversations.message"),
                     _item("Files", "attach_file", "conversations.userfile"),
                     _item("Tool calls", "build", "tools.toolcall"),
+                    _item("Long runs", "hourglass", "tools.longrun"),
                     _item("Chats", "chat_bubble", "conversations.chat"),
                 ],
             },

@@ -200,6 +200,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "flush events": {"task": "conversations.tasks.flush_events", "schedule": 5.0, "options": {"expires": 5}},
+    "drop stale copies": {
+        "task": "conversations.tasks.drop_stale_copies",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "forget long runs": {
         "task": "tools.tasks.forget_long_runs",
         "schedule": 3600.0,

@@ -37,6 +37,7 @@ GROUPS = {
         "conversations.view_userfile",
         "conversations.view_deadevent",
         "conversations.change_deadevent",
+        "tools.view_longrun",
         "tools.view_toolcall",
         "telegram_bot.view_update",
         "telegram_bot.view_announcement",

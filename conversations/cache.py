@@ -210,19 +210,24 @@ def put_user(user_id: int, user: bytes, *, lease: Lease | None) -> bool:
     return _run("put_user", PUT, [_user_lease(user_id), _user(user_id)], lease.user, USER_TTL, user)
 
 
-def forget(thread_id: int) -> None:
-    """Drop a thread's copy: its messages were changed otherwise than by adding one. After the commit."""
-    _drop("forget", _thread_lease(thread_id), _messages(thread_id), _head(thread_id), _files(thread_id))
+def forget(thread_id: int) -> bool:
+    """Drop a thread's copy: its messages were changed otherwise than by adding one. After the commit.
+
+    False, here and below: Redis is away, and this process drops it first thing when it is back.
+    """
+    return _drop(
+        "forget", _thread_lease(thread_id), _messages(thread_id), _head(thread_id), _files(thread_id)
+    )
 
 
-def forget_files(thread_id: int) -> None:
+def forget_files(thread_id: int) -> bool:
     """Drop a thread's list of files: one came or went. After the commit."""
-    _drop("forget_files", _thread_lease(thread_id), _files(thread_id))
+    return _drop("forget_files", _thread_lease(thread_id), _files(thread_id))
 
 
-def forget_user(user_id: int) -> None:
+def forget_user(user_id: int) -> bool:
     """Drop a person's settings and balance: something of it changed. After the commit."""
-    _drop("forget_user", _user_lease(user_id), _user(user_id))
+    return _drop("forget_user", _user_lease(user_id), _user(user_id))
 
 
 # Redis -------------------------------------------------------------------------------------------
@@ -242,7 +247,7 @@ def _run(name: str, script: str, keys: list[str], *arguments: bytes | str | int)
         return False
 
 
-def _drop(name: str, lease: str, *keys: str) -> None:
+def _drop(name: str, lease: str, *keys: str) -> bool:
     stale = dict.fromkeys(keys, lease)
     try:
         with _guard():
@@ -250,6 +255,8 @@ def _drop(name: str, lease: str, *keys: str) -> None:
     except (redis.RedisError, Open) as error:
         _missed(name, error)
         _owed.update(stale)
+        return False
+    return True
 
 
 def _delete(stale: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ from conversations.models import Message, UserFile
 from conversations.parts import Text, ToolCall, ToolResult
 from conversations.reply import Reply, failure_of, usage_of
 from conversations.said import remember
-from conversations.steps import Step, open_step
+from conversations.steps import Place, Step, open_step
 from conversations.threads import append, rows_of
 
 GO_ON = "Go on exactly where you stopped. Repeat nothing."
@@ -86,7 +86,7 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     return _next(step, continues=True)
 
 
-def _next(step: Step, *, continues: bool = False, need: Need | None = None) -> Closed:
+def _next(step: Place, *, continues: bool = False, need: Need | None = None) -> Closed:
     """Open the step behind this one, unless the person wants no more. Call with the turn's row locked."""
     turn = owned(step.turn_id)
     if turn.stop_requested:
@@ -97,7 +97,7 @@ def _next(step: Step, *, continues: bool = False, need: Need | None = None) -> C
 
 @transaction.atomic
 def record_result(
-    step: Step,
+    step: Place,
     result: ToolResult,
     *,
     cost: Decimal,

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from billing.pricing import Usage
 from conversations.parts import File, Opaque, Part, Text, Thinking, ToolCall
+from conversations.tool_contract import Earlier as Earlier
 from conversations.tool_contract import Files as Files
 from conversations.tool_contract import NewFile as NewFile
 from conversations.tool_contract import Tool as Tool

@@ -4,7 +4,7 @@ A signed history is valid only while everything before it keeps its bytes, so a 
 not touched, and one that was touched does not go on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations import cache
-from conversations.models import Chat, Message, Thread, Transcript, Turn, UserFile
+from conversations.models import Chat, Message, StaleCopy, Thread, Transcript, Turn, UserFile
 from conversations.parts import Text
 
+Of = StaleCopy.Of
+FORGET = {Of.THREAD: cache.forget, Of.USER: cache.forget_user}
 ERASED = (Text("…"),)  # what stands in a group where a person's words were; never said to a model again
 ERASED_TITLE = "…"  # and not none, or one would be made of what is left
 
@@ -61,8 +63,7 @@ def erase_threads(thread_ids: Sequence[int]) -> None:
     _erase_files(UserFile.objects.filter(thread__in=thread_ids))
     _erase_from_log(thread_ids)
     Thread.objects.filter(pk__in=thread_ids).delete()
-    for thread in thread_ids:
-        transaction.on_commit(partial(cache.forget, thread))
+    _drop_copies([StaleCopy(of=Of.THREAD, number=thread) for thread in thread_ids])
 
 
 def erase_said_by(user: User) -> None:
@@ -85,9 +86,26 @@ def erase_said_by(user: User) -> None:
     Transcript.objects.filter(user=user).delete()
     _erase_from_log(touched)
     Thread.objects.filter(pk__in=touched).update(is_current=False, title=ERASED_TITLE)
-    for thread in touched:
-        transaction.on_commit(partial(cache.forget, thread))
-    transaction.on_commit(partial(cache.forget_user, user.pk))
+    copies = [StaleCopy(of=Of.THREAD, number=thread) for thread in touched]
+    _drop_copies([*copies, StaleCopy(of=Of.USER, number=user.pk)])
+
+
+def _drop_copies(stale: Sequence[StaleCopy]) -> None:
+    """Have the cache forget what it copied, behind the commit; the rows are for a process that dies there."""
+    StaleCopy.objects.bulk_create(stale)
+    transaction.on_commit(partial(drop_copies, stale))
+
+
+def drop_stale_copies() -> int:
+    """Drop every copy that is still to go, of processes that were killed too; returns how many went."""
+    return drop_copies(StaleCopy.objects.order_by("pk"))
+
+
+def drop_copies(stale: Iterable[StaleCopy]) -> int:
+    """Drop these copies; a row stays for as long as Redis does not answer."""
+    dropped = [copy.pk for copy in stale if FORGET[Of(copy.of)](copy.number)]
+    StaleCopy.objects.filter(pk__in=dropped).delete()
+    return len(dropped)
 
 
 def _erase_files(files: QuerySet[UserFile]) -> None:

@@ -17,7 +17,7 @@ from conversations.media import with_media
 from conversations.parts import Delivery, Summary, Text, ToolCall, ToolResult
 from conversations.repair import asked
 from conversations.reply import Reply
-from conversations.steps import Step
+from conversations.steps import Place, Resumed, Step
 from conversations.tool_runs import InFlight, Ran, Told, run_tool
 from conversations.write_behind import record
 
@@ -73,7 +73,7 @@ TurnEvent = Event | StepBegan | ToolBegan | ToolEnded | FileReady | SummingUp | 
 
 
 async def run_turn(
-    step: Step | None, tools: Mapping[str, Tool], language: str
+    step: Step | Resumed | None, tools: Mapping[str, Tool], language: str
 ) -> AsyncGenerator[TurnEvent, None]:
     """Drive one turn to its end, yielding everything the person should see.
 
@@ -81,8 +81,9 @@ async def run_turn(
     Raises LeaseLost when another process has taken the turn over.
     """
     while step is not None:
-        closed = Closed(calls=step.calls)  # calls made before a crash: only their results are missing
-        if not step.calls:
+        if isinstance(step, Resumed):
+            closed = Closed(calls=step.calls)
+        else:
             yield SummingUp() if step.sums_up_for else StepBegan(step.continues)
             reply = Reply()
             error: ProviderError | None = ProviderError("cut")  # unless the stream ends by itself
@@ -123,12 +124,9 @@ def _close(step: Step, reply: Reply, error: ProviderError | None, tools: Mapping
 
 
 async def _run_tools(
-    step: Step, calls: Sequence[ToolCall], tools: Mapping[str, Tool], language: str
+    step: Place, calls: Sequence[ToolCall], tools: Mapping[str, Tool], language: str
 ) -> AsyncGenerator[TurnEvent | Closed, None]:
-    """Run the calls of a step side by side; each result is kept as soon as it is there.
-
-    The last thing it yields is what follows the step.
-    """
+    """Run the calls of a step side by side and keep each result as soon as it is there; last, yield what follows."""
     in_flight = InFlight()
     told: asyncio.Queue[Told] = asyncio.Queue(1)
     running = {
@@ -164,7 +162,7 @@ async def _run_tools(
                 await asyncio.shield(patiently(_keep)(step, running[task], task.result(), False))
 
 
-def _keep(step: Step, call: ToolCall, ran: Ran, last: bool) -> Closed:
+def _keep(step: Place, call: ToolCall, ran: Ran, last: bool) -> Closed:
     closed = record_result(
         step, ran.result, cost=ran.cost, details=dict(ran.details), files=ran.files, last=last
     )

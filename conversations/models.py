@@ -304,6 +304,25 @@ class Transcript(models.Model):
         return self.key
 
 
+class StaleCopy(models.Model):
+    """A copy in the cache that must go: written with what made it stale, taken away once the copy is gone.
+
+    Without it a process killed behind its commit, or a Redis that was away, would leave erased words in
+    Redis until they expire by themselves.
+    """
+
+    class Of(models.TextChoices):
+        THREAD = "thread", "Thread"
+        USER = "user", "User"
+
+    of = models.CharField(max_length=8, choices=Of, help_text="What was copied.")
+    number = models.BigIntegerField(help_text="Its id; the row itself may be gone.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.number}"
+
+
 class DeadEvent(models.Model):
     """An event that could not be written after every try; staff replay or discard it."""
 

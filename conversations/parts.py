@@ -151,11 +151,23 @@ def _part(row: dict[str, Any]) -> Part:
     kind = _KINDS[row.pop("kind")]
     if kind is ToolResult:
         row["files"] = tuple(File(**file) for file in row["files"])
-        row["deliveries"] = tuple(
-            Delivery(**{**each, "file": File(**each["file"])}) for each in row.get("deliveries", ())
-        )
+        row["deliveries"] = tuple(map(_delivery, row.get("deliveries", ())))
     part: Part = kind(**row)
     return part
+
+
+def _delivery(row: dict[str, Any]) -> Delivery:
+    return Delivery(**{**row, "file": File(**row["file"])})
+
+
+def dump_deliveries(deliveries: Sequence[Delivery]) -> str:
+    """Deliveries as ASCII JSON text, for who keeps them before there is a result they belong to."""
+    return json.dumps([asdict(delivery) for delivery in deliveries], separators=(",", ":"))
+
+
+def load_deliveries(body: str) -> tuple[Delivery, ...]:
+    """The deliveries that `dump_deliveries` wrote."""
+    return tuple(map(_delivery, json.loads(body)))
 
 
 def named(file: File) -> str:

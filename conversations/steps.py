@@ -30,20 +30,40 @@ HOLD_FOR = timedelta(minutes=5)  # a step that takes longer settles late, which 
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A model call that may be made, or, with `calls`, one that was made and waits for its tools."""
+class Place:
+    """Whose turn is worked on, by which process and with which model."""
 
     turn_id: int
     thread_id: int
     chat_id: int
     user_id: int
     owner: str
-    number: int
     model: Model
+
+    @property
+    def hold_key(self) -> str:
+        return f"turn:{self.turn_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Place):
+    """A model call that was made before a crash: only the results of these calls are missing.
+
+    Nothing is held for it and no price asked for: what its tools begin anew asks for itself.
+    """
+
+    calls: tuple[ToolCall, ...]
+    stopped: bool  # the person wants no more: what ended elsewhere is kept, and nothing begins
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Place):
+    """A model call that may be made."""
+
+    number: int
     rates: Rates
     request: Request
     continues: bool = False  # goes on in the middle of the answer before
-    calls: tuple[ToolCall, ...] = ()
     sums_up_for: Model | None = None  # this call only sums the thread up, for the model that answers then
     must: bool = False  # without the summary there is no answer
 
@@ -51,10 +71,6 @@ class Step:
     def key(self) -> str:
         """Of the charge for this call."""
         return f"{self.hold_key}:{'compact' if self.sums_up_for else 'step'}:{self.number}"
-
-    @property
-    def hold_key(self) -> str:
-        return f"turn:{self.turn_id}"
 
 
 def open_step(
@@ -106,7 +122,12 @@ def open_step(
         output_max=min(wanted, output_within(left, prompt, rates)),
         may_call=number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least),
     )
-    return Step(*_place(turn), number=number, model=model, rates=rates, request=request, continues=continues)
+    return Step(*_place(turn), model, number=number, rates=rates, request=request, continues=continues)
+
+
+def resume_calls(turn: Turn, model: Model, calls: Sequence[ToolCall]) -> Resumed:
+    """What is left of a step whose process died while its tools ran."""
+    return Resumed(*_place(turn), model, tuple(calls), turn.stop_requested)
 
 
 def _offered(thread: Thread, model: Model) -> tuple[ToolSpec, ...]:
@@ -133,7 +154,7 @@ def _open_summary(
             refuse(turn, "long")
         return None
     request = replace(request, output_max=affordable)
-    step = Step(*_place(turn), number=_count(turn, first), model=writer, rates=rates, request=request)
+    step = Step(*_place(turn), writer, number=_count(turn, first), rates=rates, request=request)
     return replace(step, continues=continues, sums_up_for=model, must=must)
 
 

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from conversations import write_behind
+from conversations import erasing, write_behind
 
 FLUSH_SECONDS_MAX = 5  # beat sends another flush by then
 
@@ -15,6 +15,12 @@ log = structlog.get_logger(__name__)
 def flush_events() -> int:
     """Write what waits in the event stream to PostgreSQL."""
     return write_behind.flush()
+
+
+@shared_task(ignore_result=True)
+def drop_stale_copies() -> int:
+    """Drop what a process that was killed behind its commit left of erased words in the cache."""
+    return erasing.drop_stale_copies()
 
 
 def flush_soon() -> None:

@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 from conversations.parts import Delivery, File
 
+Earlier = Literal["nothing", "begun", "ended"]
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
@@ -94,6 +96,9 @@ class Tool:
     repeatable: bool  # may run again when a crash left its outcome unknown
     runs_in: Literal["bot", "worker"] = "bot"
     native: bool = False  # a name only, for the vendors that have such a tool of their own
+    # What a process before this one has brought about elsewhere of the call (turn, call id). It was let in on the
+    # dollars then, so its outcome counts whatever the balance is now. Call it off the event loop.
+    earlier: Callable[[tuple[int, str]], Earlier] = lambda _call: "nothing"
 
     @property
     def spec(self) -> ToolSpec:

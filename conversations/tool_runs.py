@@ -14,13 +14,14 @@ from billing import ledger
 from billing.errors import PriceUnknown
 from billing.policy import can_use_paid_tool
 from config.aio import in_db
-from conversations.contracts import Tool, ToolContext, ToolFailed, ToolOutput
+from config.patience import patiently
+from conversations.contracts import Earlier, Tool, ToolContext, ToolFailed, ToolOutput
 from conversations.errors import Interrupted
 from conversations.files import ThreadFiles, part_of, store_file
 from conversations.history import NO_RESULT
 from conversations.models import UserFile
 from conversations.parts import ToolCall, ToolResult
-from conversations.steps import HOLD_FOR, Step
+from conversations.steps import HOLD_FOR, Place, Resumed
 
 RESULT_MAX = 100_000  # characters of one tool result that a model is shown
 NOT_COVERED = (
@@ -56,7 +57,7 @@ class InFlight:
     ceilings: dict[str, Decimal] = field(default_factory=dict)  # call → dollars
     door: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def admits(self, step: Step, call: ToolCall, ceiling: Decimal) -> bool:
+    async def admits(self, step: Place, call: ToolCall, ceiling: Decimal) -> bool:
         """Does the hold cover the dearest outcome of this call beside the others? Then it is one of them."""
         async with self.door:
             needed = ceiling + sum(self.ceilings.values())
@@ -71,7 +72,7 @@ class InFlight:
 
 
 async def run_tool(
-    step: Step,
+    step: Place,
     call: ToolCall,
     tools: Mapping[str, Tool],
     language: str,
@@ -85,16 +86,15 @@ async def run_tool(
     try:
         if tool is None:
             raise ToolFailed(f"There is no tool {call.name!r}. The tools are: {', '.join(sorted(tools))}.")
-        if step.calls and not tool.repeatable and tool.runs_in == "bot":  # a worker may have finished it
-            raise Interrupted(NO_RESULT)
-        if tool.price_max:
+        key = (step.turn_id, call.id)
+        earlier = await _earlier(step, tool, key)
+        if tool.price_max and earlier == "nothing":
             ceiling = await in_db(tool.ceiling)(call.arguments)
             if ceiling and not await in_flight.admits(step, call, ceiling):
                 status = "refused"
                 raise ToolFailed(NOT_COVERED)
-        files_of, key = ThreadFiles(step.thread_id), (step.turn_id, call.id)
         tell = partial(_tell, told, call)
-        context = ToolContext(step.user_id, step.thread_id, language, files_of, key, tell)
+        context = ToolContext(step.user_id, step.thread_id, language, ThreadFiles(step.thread_id), key, tell)
         async with asyncio.timeout(tool.seconds_max):
             output = await tool.run(context, **call.arguments)
     except ToolFailed as failed:
@@ -130,6 +130,17 @@ async def run_tool(
     return Ran(result, status, time.monotonic() - began, output.cost, output.details, files)
 
 
+async def _earlier(step: Place, tool: Tool, key: tuple[int, str]) -> Earlier:
+    """What a process before this one has brought about of a call. Raises Interrupted when it may not begin now."""
+    if not isinstance(step, Resumed):
+        return "nothing"
+    earlier = await patiently(tool.earlier)(key)
+    may_begin = not step.stopped and (tool.repeatable or tool.runs_in == "worker")
+    if earlier != "ended" and not may_begin:
+        raise Interrupted(NO_RESULT)
+    return earlier
+
+
 def _tell(told: asyncio.Queue[Told], call: ToolCall, line: str) -> None:
     """Of what is told faster than it is shown the newest counts."""
     if told.full():
@@ -137,7 +148,7 @@ def _tell(told: asyncio.Queue[Told], call: ToolCall, line: str) -> None:
     told.put_nowait((call, line))
 
 
-def _affords(step: Step, ceiling: Decimal, needed: Decimal) -> bool:
+def _affords(step: Place, ceiling: Decimal, needed: Decimal) -> bool:
     if not can_use_paid_tool(step.user_id, ceiling):
         return False
     return ledger.extend(step.hold_key, needed=needed, expires_in=HOLD_FOR) >= needed

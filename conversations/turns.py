@@ -1,7 +1,7 @@
 """The promise to answer: claimed, kept alive, taken over after a crash, finished."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from conversations.leases import LEASE, lease_end
 from conversations.model_choice import model_for
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
-from conversations.steps import Step, open_step, refuse
+from conversations.steps import Resumed, Step, open_step, refuse, resume_calls
 from conversations.threads import (
     append,
     is_asked,
@@ -30,7 +30,7 @@ from conversations.threads import (
 
 ATTEMPTS_MAX = 2  # processes that may ask the model for one turn
 TELLINGS_MAX = 6  # processes that may try to tell the person how it ended
-AGE_MAX = timedelta(minutes=15)  # an older question is not answered unasked: the person has moved on
+AGE_MAX = timedelta(minutes=15)  # for longer nobody was at work on it: the person has moved on
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Claim:
     """
 
     turn: Turn  # with thread, thread.chat and user at hand
-    step: Step | None
+    step: Step | Resumed | None
     until: float  # on our own clock, time.monotonic(): from here on the lease may have run out
     rows: tuple[history.Row, ...] = ()  # what the turn has said so far, after a crash
 
@@ -93,13 +93,15 @@ def new_turn(
 def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Claim | None:
     """Take over a turn whose process is gone; None when somebody else was quicker.
 
-    What was said and paid for stands. Too many attempts or too long ago: the person gets a sentence.
+    What was said and paid for stands, and what a worker has ended meanwhile is used, whatever the balance is
+    now. Too many attempts, or left alone for too long: the person gets a sentence.
     """
     overdue = Turn.objects.filter(pk=turn_id, state=Turn.State.RUNNING, lease_until__lt=Now())
     payer = overdue.values_list("user_id", flat=True).first()
     if payer is None:
         return None
     lock_user(payer)
+    too_old = overdue.filter(lease_until__lt=Now() - AGE_MAX).exists()
     until = lease_end()
     if not overdue.update(lease_owner=owner, lease_until=Now() + LEASE):
         return None
@@ -110,16 +112,15 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
     if turn.attempts > TELLINGS_MAX:
         end_turn(turn, turn.sent)
         return None
-    too_old = Turn.objects.filter(pk=turn_id, created_at__lt=Now() - AGE_MAX).exists()
-    if turn.failure or turn.stop_requested or _complete(rows):
+    model, calls = models.get(turn.model), history.open_calls(rows)
+    if turn.failure or (turn.stop_requested and not (model and calls)) or _complete(rows):
         return Claim(turn, None, until, rows)
-    model = models.get(turn.model)
     if too_old or turn.attempts > ATTEMPTS_MAX or model is None:
         refuse(turn, "interrupted")
         return Claim(turn, None, until, rows)
-    calls = tuple(history.open_calls(rows))
-    step = open_step(turn, model, continues=history.is_cut_short(rows))
-    return Claim(turn, replace(step, calls=calls) if step else None, until, rows)
+    if calls:
+        return Claim(turn, resume_calls(turn, model, calls), until, rows)
+    return Claim(turn, open_step(turn, model, continues=history.is_cut_short(rows)), until, rows)
 
 
 def _complete(rows: Sequence[history.Row]) -> bool:

@@ -22,16 +22,17 @@ class Piece:
     """One message of a burst; its files are fetched since it was known to be for the bot."""
 
     inbound: Inbound
-    brought: asyncio.Task[Inbound] | None = None
+    brought: asyncio.Future[Inbound] | None = None
 
 
 @dataclass(slots=True)
 class Burst:
     """Messages of one lane that arrived together, and the updates that brought them."""
 
+    bring: Bring
+    began: float  # time.monotonic()
     pieces: list[Piece] = field(default_factory=list)
     update_ids: list[int] = field(default_factory=list)
-    began: float = 0.0  # time.monotonic()
     ends: float = 0.0  # when it has been quiet for long enough, if nothing more was sent until then
     timer: asyncio.TimerHandle | None = None
 
@@ -40,8 +41,18 @@ class Burst:
         return self.pieces[-1].inbound
 
     async def brought(self) -> list[Inbound]:
-        """What is for the bot, in order, as soon as its files are here."""
-        return await asyncio.gather(*(piece.brought for piece in self.pieces if piece.brought is not None))
+        """What is for the bot, in order, as soon as its files are here.
+
+        Asked again, it brings again what could not be brought before.
+        """
+        under_way = []
+        for piece in self.pieces:
+            brought = piece.brought
+            if brought is not None and brought.done() and (brought.cancelled() or brought.exception()):
+                brought = piece.brought = asyncio.ensure_future(self.bring(piece.inbound))
+            if brought is not None:
+                under_way.append(brought)
+        return await asyncio.gather(*under_way)
 
 
 class Bursts:
@@ -65,7 +76,7 @@ class Bursts:
         now = time.monotonic()
         # Who asks pays, so two people's messages in one topic are two bursts.
         key = (inbound.chat_id, inbound.topic, inbound.sender.telegram_id)
-        burst = self._open.setdefault(key, Burst(began=now))
+        burst = self._open.setdefault(key, Burst(self._bring, began=now))
         burst.pieces.append(Piece(inbound))
         burst.update_ids.append(update_id)
         self._fetch(burst, inbound, is_asked)

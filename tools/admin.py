@@ -7,14 +7,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.cache import cache
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display
 
-from accounts.admin_pages import WordsPage, link_column, money_column, pre_column
+from accounts.admin_pages import NOTHING, WordsPage, link_column, money_column, pre_column
 from accounts.money import cost_dollars
-from tools.models import ToolCall
+from tools.models import LongRun, ToolCall
 
 SUMMED_OVER = timedelta(days=30)
 SUMS_SECONDS = 60  # how old the sums above the list may be
@@ -135,3 +136,85 @@ class ToolCallPage(WordsPage[ToolCall]):
     )
     def status_shown(self, call: ToolCall) -> str:
         return call.get_status_display()
+
+
+class Took(admin.SimpleListFilter):
+    """How long a run took, or has taken so far."""
+
+    title = "time"
+    parameter_name = "took"
+    AT_LEAST = {"10": "10 seconds and more", "60": "A minute and more", "600": "10 minutes and more"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return self.AT_LEAST.items()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LongRun]) -> QuerySet[LongRun]:
+        chosen = self.value()
+        if chosen not in self.AT_LEAST:
+            return queryset
+        return queryset.annotate(until=Coalesce("ended_at", Now())).filter(
+            until__gte=F("created_at") + timedelta(seconds=int(chosen))
+        )
+
+
+@admin.register(LongRun)
+class LongRunPage(WordsPage[LongRun]):
+    """A tool call on its way through a worker; kept for a day."""
+
+    list_display = (
+        "name",
+        "person",
+        "turn_link",
+        "state_shown",
+        "attempts",
+        "took",
+        "cost_usd",
+        "created_at",
+    )
+    list_filter = ("state", "name", Took, ("created_at", admin.DateFieldListFilter))
+    list_select_related = ("user", "turn")
+    search_fields = ("=call_id", "=user__telegram_id", "user__username")
+    search_help_text = "A call id, a username or a Telegram id"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = (
+        ("name", "state"),
+        ("user", "cost_usd"),
+        ("thread", "turn"),
+        ("created_at", "asked_at", "ended_at"),
+        ("took", "attempts"),
+        ("lease_until", "lease_owner"),
+        ("call_id", "language"),
+    )
+    words = ("arguments_shown", "progress_shown", "text_shown", "files_shown", "deliveries_shown")
+    closed = ("arguments", "progress", "text", "files", "deliveries")
+    person = link_column("user", "person")
+    turn_link = link_column("turn")
+    cost_usd = money_column("cost")
+    arguments_shown = pre_column("arguments")
+    progress_shown = pre_column("progress", "last line")
+    text_shown = pre_column("text", "what the model is told")
+    deliveries_shown = pre_column("deliveries", "files of the thread that go along")
+
+    @admin.display(description="files it made")
+    def files_shown(self, run: LongRun) -> str:
+        return ", ".join(f"{file['name']} ({file['mime']})" for file in run.files) or NOTHING
+
+    @admin.display(description="seconds")
+    def took(self, run: LongRun) -> str:
+        return f"{((run.ended_at or timezone.now()) - run.created_at).total_seconds():.1f}"
+
+    @display(  # type: ignore[untyped-decorator]
+        description="state",
+        ordering="state",
+        label={
+            "Done": "success",
+            "Running": "info",
+            "Failed": "danger",
+            "Crashed": "danger",
+            "Interrupted": "danger",
+            "Stopped": "warning",
+        },
+    )
+    def state_shown(self, run: LongRun) -> str:
+        return run.get_state_display()

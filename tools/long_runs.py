@@ -23,9 +23,10 @@ from kombu.exceptions import OperationalError
 
 from accounts.services import lock_user
 from config.patience import patiently
-from conversations.contracts import NewFile, Tool, ToolContext, ToolFailed, ToolOutput
+from conversations.contracts import Earlier, NewFile, Tool, ToolContext, ToolFailed, ToolOutput
 from conversations.errors import Interrupted
 from conversations.history import NO_RESULT
+from conversations.parts import load_deliveries
 from tools.catalog import tools
 from tools.models import LongRun
 
@@ -47,7 +48,9 @@ def in_worker(offered: Mapping[str, Tool]) -> MappingProxyType[str, Tool]:
     """The tools as the bot runs them: those that run in a worker are sent there."""
     return MappingProxyType(
         {
-            name: replace(tool, run=functools.partial(_send, tool), seconds_max=_patience(tool))
+            name: replace(
+                tool, run=functools.partial(_send, tool), seconds_max=_patience(tool), earlier=earlier
+            )
             if tool.runs_in == "worker"
             else tool
             for name, tool in offered.items()
@@ -96,6 +99,15 @@ def open_run(tool: Tool, context: ToolContext, arguments: Mapping[str, Any]) -> 
     if new:
         transaction.on_commit(lambda: _ask(run.pk))
     return run.pk
+
+
+def earlier(call: tuple[int, str]) -> Earlier:
+    """Did a process before this one have a worker run this call, and has it ended?"""
+    turn_id, call_id = call
+    state = LongRun.objects.filter(turn_id=turn_id, call_id=call_id).values_list("state", flat=True).first()
+    if state is None:
+        return "nothing"
+    return "ended" if state in ENDED else "begun"
 
 
 def _ask(run_id: int) -> None:
@@ -160,7 +172,8 @@ def outcome_of(run_id: int) -> ToolOutput:
         raise Interrupted(run.text)
     if run.state != State.DONE:
         raise ToolFailed(run.text or "The tool was stopped.", cost=run.cost, details=run.details)
-    return ToolOutput(run.text, tuple(map(_read, run.files)), cost=run.cost, details=run.details)
+    files, deliveries = tuple(map(_read, run.files)), load_deliveries(run.deliveries)
+    return ToolOutput(run.text, files, deliveries, run.cost, run.details)
 
 
 def _read(stored: Mapping[str, str]) -> NewFile:

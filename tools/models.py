@@ -77,6 +77,9 @@ class LongRun(models.Model):
     files = models.JSONField(
         default=list, help_text="Name, media type and place in storage of each file it made."
     )
+    deliveries = models.TextField(
+        default="[]", help_text="JSON text: files the thread has already that go to the person too."
+    )
     cost = models.DecimalField(
         max_digits=20, decimal_places=9, default=Decimal(0), help_text="Dollars to charge."
     )

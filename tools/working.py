@@ -14,8 +14,10 @@ from billing.errors import PriceUnknown
 from config.aio import in_db
 from config.patience import patiently
 from conversations.contracts import Tool, ToolContext, ToolFailed, ToolOutput
+from conversations.events import UNSTORABLE
 from conversations.files import ThreadFiles
 from conversations.models import Turn
+from conversations.parts import dump_deliveries
 from tools.catalog import tools
 from tools.long_runs import LEASE, State
 from tools.models import PROGRESS_MAX, LongRun
@@ -48,7 +50,7 @@ def claim(run_id: int, owner: str) -> bool:
 def beat(run_id: int, owner: str, progress: str) -> bool:
     """Renew the lease and say how far it is. False when it is not ours any more, or wanted by nobody."""
     mine = LongRun.objects.filter(pk=run_id, state=State.RUNNING, lease_owner=owner)
-    mine.update(lease_until=Now() + LEASE, progress=progress[:PROGRESS_MAX].replace("\0", ""))
+    mine.update(lease_until=Now() + LEASE, progress=UNSTORABLE.sub("\ufffd", progress[:PROGRESS_MAX]))
     return mine.filter(turn__state=Turn.State.RUNNING, turn__stop_requested=False).exists()
 
 
@@ -57,12 +59,13 @@ def end(run_id: int, owner: str, state: str, output: ToolOutput) -> None:
     files = []
     for file in output.files:
         place = default_storage.save(f"runs/{secrets.token_hex(16)}", ContentFile(file.content))
-        files.append({"name": file.name, "mime": file.mime, "place": place})
+        files.append({"name": UNSTORABLE.sub("\ufffd", file.name), "mime": file.mime, "place": place})
     mine = LongRun.objects.filter(pk=run_id, state=State.RUNNING, lease_owner=owner)
     kept = mine.update(
         state=state,
-        text=output.text.replace("\0", ""),
+        text=UNSTORABLE.sub("\ufffd", output.text),
         files=files,
+        deliveries=dump_deliveries(output.deliver),
         cost=output.cost,
         details=dict(output.details),
         ended_at=Now(),

@@ -19,7 +19,7 @@ from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 from telegram_bot.models import Announcement, Delivery, Update
 from tests.people import ANNA
-from tools.models import ToolCall
+from tools.models import LongRun, ToolCall
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +151,22 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
             status="failed",
             error=words,
             started_at=now,
+        ),
+        "longrun": LongRun.objects.create(
+            user=person,
+            thread=thread,
+            turn=turn,
+            call_id=text,
+            name=text,
+            arguments=words,
+            language="en",
+            state="failed",
+            progress=words,
+            text=words,
+            files=[{"name": text, "mime": text, "place": text}],
+            deliveries=words,
+            asked_at=now,
+            ended_at=now,
         ),
         "update": Update.objects.create(
             update_id=number, payload=words, kind=text, lane=number, handled_at=now, error=text

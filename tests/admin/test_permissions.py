@@ -69,6 +69,7 @@ def test_support_cannot_adjust_by_posting_the_form(sofia: Staff, anna: User) -> 
         ("conversations.message", 200, 403),
         ("conversations.turn", 200, 200),
         ("tools.toolcall", 200, 200),
+        ("tools.longrun", 200, 403),
         ("telegram_bot.update", 200, 403),
         ("telegram_bot.announcement", 200, 403),
         ("conversations.deadevent", 200, 403),
