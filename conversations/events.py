@@ -1,5 +1,6 @@
 """What happened and may be written down a moment later: the event, and the payload of each kind. Pure."""
 
+import hashlib
 import json
 import re
 import secrets
@@ -97,6 +98,16 @@ class ToolCallPayload(TypedDict):
     started_at: str  # ISO 8601 with its offset
 
 
+def call_uuid(turn_id: int, call_id: str) -> UUID:
+    """The id of a call's row, the same whoever tells of the call and how often (RFC 9562, version 8).
+
+    It begins with the turn: neighbours in time are neighbours in the index.
+    """
+    digest = int.from_bytes(hashlib.sha256(f"{turn_id}:{call_id}".encode()).digest()[:10])
+    number = turn_id % (1 << 48) << 80 | 8 << 76 | (digest >> 68) << 64 | 2 << 62 | digest & (1 << 62) - 1
+    return UUID(int=number)
+
+
 def tool_call_event(
     *,
     user_id: int,
@@ -107,10 +118,11 @@ def tool_call_event(
     status: str,
     seconds: float,
     cost: Decimal,
+    ended_at: datetime | None = None,
 ) -> ToolCallPayload:
-    """The payload for a call that has just ended."""
+    """The payload for a call that ended just now, or then."""
     return ToolCallPayload(
-        id=str(uuid7()),
+        id=str(call_uuid(turn_id, call.id)),
         user_id=user_id,
         thread_id=thread_id,
         turn_id=turn_id,
@@ -123,7 +135,7 @@ def tool_call_event(
         seconds=seconds,
         cost=str(cost),
         error=_trimmed(result.text, ERROR_MAX) if result.is_error else "",
-        started_at=(datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(),
+        started_at=((ended_at or datetime.now(UTC)) - timedelta(seconds=seconds)).isoformat(),
     )
 
 

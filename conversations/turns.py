@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -17,6 +18,7 @@ from conversations.leases import LEASE, lease_end
 from conversations.model_choice import model_for
 from conversations.models import Message, Thread, Turn
 from conversations.parts import Text
+from conversations.retelling import tell_again
 from conversations.steps import Resumed, Step, open_step, refuse, resume_calls
 from conversations.threads import (
     append,
@@ -109,6 +111,7 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
     turn.attempts += 1
     turn.save(update_fields=["attempts"])
     rows = tuple(rows_of(Message.objects.filter(turn=turn, superseded=False)))
+    transaction.on_commit(partial(tell_again, turn, rows))
     if turn.attempts > TELLINGS_MAX:
         end_turn(turn, turn.sent)
         return None

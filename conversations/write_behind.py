@@ -5,28 +5,24 @@ and every writer inserts ON CONFLICT DO NOTHING. A kill anywhere means delivery 
 What must not be lost when a host loses its power does not belong here: no money, no message, no turn.
 """
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 import redis
 import structlog
-from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from prometheus_client import Counter, Gauge
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from conversations.breaker import Breaker, Open
+from conversations.breaker import Open
+from conversations.event_redis import STREAM, breaker, queue, unsettled
 from conversations.events import Event, Malformed, Payload, malformed_id
 from conversations.models import DeadEvent
 
-STREAM = "events"  # no TTL and no MAXLEN: nothing may take an event away but its writing
 GROUP = CONSUMER = "flush"  # one name for every flusher: whoever comes next takes over what the last one left
 TRIES = "events:tries"  # hash: stream entry -> "tries made|next try at"
 PAUSE = "events:pause"  # exists while an outage is waited out
@@ -39,7 +35,6 @@ FLUSH_AT = 100  # waiting events that call for a flush before its time
 TRY_AGAIN_SECONDS = (2, 4)  # waits between the tries of one bad event: three tries in all
 PAUSE_SECONDS_MAX = 60  # the longest wait between two tries during an outage: 1, 2, 4 … 60
 STRANGER_SECONDS_MAX = 24 * 3600  # an event of a newer release waits this long for that release to come
-REDIS_SECONDS_MAX = 1.0  # for one operation; then the event goes straight to PostgreSQL
 ERROR_MAX = 2000  # characters of a reason
 KIND_MAX = 64  # characters; the width of DeadEvent.kind
 MALFORMED = "malformed"  # the kind under which an entry that is no event is buried
@@ -130,14 +125,23 @@ def record(kind: str, payload: Payload, *, version: int = 1) -> None:
 def _enqueue(event: Event) -> int:
     """Add it to the stream; return how many wait now."""
     owed = list(_uncounted)
-    with _breaker().guard(), _redis().pipeline(transaction=True) as pipeline:
+    with breaker().guard(), queue().pipeline(transaction=True) as pipeline:
         pipeline.xadd(STREAM, event.encode())
         pipeline.xlen(STREAM)
         if owed:
             pipeline.incrby(FALLBACKS, len(owed))
         length = int(pipeline.execute()[1])
+        unsettled().send_again()
+    unsettled().took(event)
     del _uncounted[: len(owed)]
     return length
+
+
+def keep_up() -> None:
+    """For a process that may record nothing for a while: see whether Redis was away and has forgotten something."""
+    with suppress(redis.RedisError, Open), breaker().guard():
+        queue().ping()
+        unsettled().send_again()
 
 
 def _write_past_redis(event: Event, reason: Exception) -> None:
@@ -161,11 +165,11 @@ def _write_past_redis(event: Event, reason: Exception) -> None:
 def flush() -> int:
     """Write what waits; return how many events were written. Safe to run anywhere, any number of times."""
     try:
-        if _redis().exists(PAUSE):
+        if queue().exists(PAUSE):
             return 0
         with _alone() as alone:
             written = sum(_write(entries) for entries in _waiting()) if alone else 0
-        _redis().delete(OUTAGES)
+        queue().delete(OUTAGES)
     except redis.RedisError as error:
         log.warning("events.redis", error=str(error))
         return 0
@@ -193,15 +197,15 @@ def _alone() -> Iterator[bool]:
 def _waiting() -> Iterator[list[tuple[bytes, dict[bytes, bytes]]]]:
     """What a dead flusher left and what waits for another try, then what is new, batch by batch."""
     with suppress(redis.ResponseError):  # it exists
-        _redis().xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+        queue().xgroup_create(STREAM, GROUP, id="0", mkstream=True)
     cursor = b"0-0"
     while True:
-        cursor, entries, *_ = _redis().xautoclaim(STREAM, GROUP, CONSUMER, 0, cursor, count=BATCH)
+        cursor, entries, *_ = queue().xautoclaim(STREAM, GROUP, CONSUMER, 0, cursor, count=BATCH)
         yield [(entry, fields) for entry, fields in entries if entry]  # 6.2 names deleted ones too
         if cursor == b"0-0":
             break
     while True:
-        new = _redis().xreadgroup(GROUP, CONSUMER, {STREAM: ">"}, count=BATCH)
+        new = queue().xreadgroup(GROUP, CONSUMER, {STREAM: ">"}, count=BATCH)
         entries = new[0][1] if new else []
         yield entries
         if len(entries) < BATCH:
@@ -231,7 +235,7 @@ def _sorted_out(waiting: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> tuple[li
     """The entries whose time has come, and those that nobody can ever write."""
     entries, hopeless = [], []
     now = time.time()
-    earlier = _redis().hmget(TRIES, [entry for entry, _ in waiting])
+    earlier = queue().hmget(TRIES, [entry for entry, _ in waiting])
     for (entry, fields), mark in zip(waiting, earlier, strict=True):
         tries, _, due = (mark or b"0|0").partition(b"|")
         if float(due) > now:
@@ -315,7 +319,7 @@ def _bury(refused: Sequence[_Refused]) -> None:
 
 def _let_go(finished: Sequence[bytes], again: Sequence[_Entry]) -> None:
     """Take what is settled out of the stream, and note when the bad ones are due."""
-    with _redis().pipeline(transaction=True) as pipeline:
+    with queue().pipeline(transaction=True) as pipeline:
         if finished:
             pipeline.xack(STREAM, GROUP, *finished)
             pipeline.xdel(STREAM, *finished)
@@ -331,10 +335,10 @@ def _wait_out(error: Error) -> None:
     if not connection.in_atomic_block:
         connection.close()  # whatever state it is in, the next try begins with another
     with suppress(redis.RedisError):
-        failures = int(_redis().incr(OUTAGES))
+        failures = int(queue().incr(OUTAGES))
         seconds = min(2 ** min(failures - 1, 10), PAUSE_SECONDS_MAX)
-        _redis().set(PAUSE, failures, px=seconds * 1000)
-        _redis().expire(OUTAGES, 10 * PAUSE_SECONDS_MAX)
+        queue().set(PAUSE, failures, px=seconds * 1000)
+        queue().expire(OUTAGES, 10 * PAUSE_SECONDS_MAX)
         log.warning("events.outage", failures=failures, pause_seconds=seconds, error=str(error).strip())
 
 
@@ -343,14 +347,14 @@ def _wait_out(error: Error) -> None:
 
 def status() -> Status:
     """Ask both servers how the queue is, and tell the metrics. Raises redis.RedisError when Redis is down."""
-    with _redis().pipeline(transaction=False) as pipeline:
+    with queue().pipeline(transaction=False) as pipeline:
         pipeline.xlen(STREAM)
         pipeline.xrange(STREAM, count=1)
         pipeline.get(FALLBACKS)
         length, first, fallbacks = pipeline.execute()
     pending = 0
     with suppress(redis.ResponseError):  # nobody has flushed yet
-        pending = int(_redis().xpending(STREAM, GROUP)["pending"])
+        pending = int(queue().xpending(STREAM, GROUP)["pending"])
     oldest = max(0.0, time.time() - int(first[0][0].split(b"-")[0]) / 1000) if first else 0.0
     LENGTH.set(length)
     OLDEST.set(oldest)
@@ -377,19 +381,3 @@ def discard(dead: DeadEvent) -> None:
     """Throw a dead event away for good."""
     log.info("events.discarded", event_id=str(dead.id), kind=dead.kind)
     dead.delete()
-
-
-@functools.cache
-def _redis() -> Any:  # its own types make of every answer the union of what any server may say
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=REDIS_SECONDS_MAX,
-        socket_connect_timeout=REDIS_SECONDS_MAX,
-        # A connection that Redis closed is opened anew, once; what is slow is not asked twice.
-        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-    )
-
-
-@functools.cache
-def _breaker() -> Breaker:
-    return Breaker(redis.RedisError, failures_max=3, open_seconds=5)

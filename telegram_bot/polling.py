@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from billing.price_sync import seed_prices
+from config.aio import in_db
 from config.patience import patiently
+from conversations import write_behind
 from telegram_bot.announcer import LOOK_SECONDS
 from telegram_bot.answering import RECOVER_SECONDS, RENEW_SECONDS
 from telegram_bot.cashier import RECONCILE_SECONDS
@@ -57,6 +59,7 @@ async def serve(roles: Roles) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(RECOVER_SECONDS, partial(_recover, roles), at_once=True))
         group.create_task(_every(RENEW_SECONDS, roles.answers.renew))
+        group.create_task(_every(RENEW_SECONDS, in_db(write_behind.keep_up)))
         group.create_task(_every(RENEW_SECONDS, partial(_show_life, roles), at_once=True))
         group.create_task(_every(RECOVER_SECONDS, roles.cashier.recover, at_once=True))
         group.create_task(_every(RECONCILE_SECONDS, roles.cashier.reconcile, at_once=True))

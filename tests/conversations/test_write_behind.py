@@ -15,7 +15,7 @@ from django.db import connection
 
 from accounts.models import User
 from config.local import Redis
-from conversations import tasks, write_behind
+from conversations import event_redis, tasks, write_behind
 from conversations.events import Event, Malformed, tool_call_event, uuid7
 from conversations.models import DeadEvent
 from conversations.parts import File, ToolCall, ToolResult
@@ -32,10 +32,11 @@ def _fresh_connections() -> Iterator[None]:
 
 
 def _forget_clients() -> None:
-    if write_behind._redis.cache_info().currsize:
-        write_behind._redis().close()
-    write_behind._redis.cache_clear()
-    write_behind._breaker.cache_clear()
+    if event_redis.queue.cache_info().currsize:
+        event_redis.queue().close()
+    event_redis.queue.cache_clear()
+    event_redis.unsettled.cache_clear()
+    event_redis.breaker.cache_clear()
     write_behind._uncounted.clear()
 
 
@@ -338,7 +339,7 @@ def test_without_redis_events_go_straight_to_postgresql_once_and_are_counted(
     assert write_behind.flush() == 0  # says so in the log, and raises nothing
 
     own_redis.start()
-    write_behind._breaker.cache_clear()  # as if its five seconds were over
+    event_redis.breaker.cache_clear()  # as if its five seconds were over
     write_behind.record("tool_call", finished_call(person, number=51))
     write_behind.flush()
     assert models.ToolCall.objects.count() == 52

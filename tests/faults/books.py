@@ -10,10 +10,13 @@ from accounts.models import User
 from billing import ledger
 from billing.models import BalanceOperation, Hold
 from config.aio import in_db
+from conversations import write_behind
 from conversations.leases import LEASE
 from conversations.models import Message, Turn
+from conversations.parts import ToolResult
 from telegram_bot.models import Update
 from tests.waiting import eventually
+from tools.models import ToolCall
 
 
 @dataclass
@@ -99,6 +102,17 @@ def doubled_messages() -> list[tuple[int, int]]:
     """Messages of people that stand in two places."""
     rows = Message.objects.filter(telegram_id__isnull=False).values_list("chat_id", "telegram_id")
     return [row for row, count in Counter(rows).items() if count > 1]
+
+
+@in_db
+def history() -> tuple[int, int]:
+    """Calls whose result was kept and that the history of tools does not tell of, or tells of twice."""
+    while write_behind.flush():
+        pass
+    rows = Message.objects.filter(role="user", telegram_id__isnull=True).values_list("parts", flat=True)
+    kept = {part.call_id for parts in rows for part in parts if isinstance(part, ToolResult)}
+    told = Counter(ToolCall.objects.values_list("call_id", flat=True))
+    return len(kept - told.keys()), sum(count - 1 for count in told.values())
 
 
 async def waiting(person: int, count: int = 1) -> None:

@@ -22,12 +22,12 @@ START_SECONDS_MAX = 180.0  # aiogram imports slowly, and two cores may be busy
 class Bot:
     """One `manage.py runbot`; `log` is what it has written so far."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, root: Path = ROOT) -> None:
         self._environment, self._path = environment, log
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "runbot"],
-                cwd=ROOT,
+                cwd=root,
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -89,14 +89,14 @@ class Bot:
 class Bots:
     """The bot processes of a test, one after the other or side by side, all with the same surroundings."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, root: Path = ROOT) -> None:
         self.environment = dict(environment)
-        self._folder = folder
+        self._folder, self._root = folder, root
         self.all: list[Bot] = []
 
     def start(self, **changes: str) -> Bot:
         """A new process; `await bot.started()` before relying on it."""
-        bot = Bot({**self.environment, **changes}, self._folder / f"bot-{len(self.all)}.log")
+        bot = Bot({**self.environment, **changes}, self._folder / f"bot-{len(self.all)}.log", self._root)
         self.all.append(bot)
         return bot
 
@@ -116,8 +116,10 @@ class Bots:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def of(cls, environment: Mapping[str, str], folder: Path) -> AsyncIterator["Bots"]:
-        bots = cls(environment, folder)
+    async def of(
+        cls, environment: Mapping[str, str], folder: Path, root: Path = ROOT
+    ) -> AsyncIterator["Bots"]:
+        bots = cls(environment, folder, root)
         try:
             yield bots
         finally:

@@ -43,6 +43,7 @@ async def kill_everywhere(
         assert tally.answers_twice <= (tally.rounds if point.twice == "answer" else 0), point.name
         assert tally.pictures_twice <= (tally.rounds if point.twice == "picture" else 0), point.name
         assert tally.sentences == 0, point.name  # one kill is no reason to give up
+    assert await books.history() == (0, 0)
     assert (leaked, wrong, stage.bots.crashes) == (0, [], [])
 
 

@@ -32,6 +32,8 @@ TRIGGERS = """
             person := NEW.lane;
         ELSIF TG_TABLE_NAME IN ('conversations_turn', 'billing_payment') THEN
             SELECT telegram_id INTO person FROM accounts_user WHERE id = NEW.user_id;
+        ELSIF TG_TABLE_NAME = 'accounts_user' THEN
+            person := OLD.telegram_id;
         ELSE
             SELECT telegram_id INTO person FROM conversations_chat WHERE id = NEW.chat_id;
         END IF;
@@ -55,6 +57,9 @@ TRIGGERS = """
         FOR EACH ROW WHEN (NEW.state = 'paid') EXECUTE FUNCTION faults_announce('paid');
     CREATE TRIGGER faults_debited AFTER UPDATE OF state ON billing_payment
         FOR EACH ROW WHEN (NEW.state = 'refund_debited') EXECUTE FUNCTION faults_announce('debited');
+    CREATE TRIGGER faults_erased AFTER UPDATE OF telegram_id ON accounts_user
+        FOR EACH ROW WHEN (OLD.telegram_id IS NOT NULL AND NEW.telegram_id IS NULL)
+        EXECUTE FUNCTION faults_announce('erased');
 """
 NO_TRIGGERS = "DROP FUNCTION IF EXISTS faults_announce() CASCADE"
 

@@ -1,4 +1,4 @@
-"""A worker as a process of its own, as the Procfile starts it: the one for long runs, or another."""
+"""Celery's roles as processes of their own, as the Procfile starts them."""
 
 import contextlib
 import os
@@ -14,13 +14,16 @@ from tests.faults.bots import ROOT
 
 
 class Worker:
-    def __init__(self, environment: Mapping[str, str], log: Path, role: str) -> None:
+    """One role of the Procfile; `log` is where it writes."""
+
+    def __init__(self, role: str, environment: Mapping[str, str], log: Path, root: Path = ROOT) -> None:
+        self.role, self.log = role, log
         command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)[role]
         words = [str(Path(sys.executable).parent / "celery"), *command.split()[1:]]
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 words,
-                cwd=ROOT,
+                cwd=root,
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -35,24 +38,27 @@ class Worker:
 
 
 class Workers:
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
-        self._environment, self._folder = environment, folder
+    def __init__(self, environment: Mapping[str, str], folder: Path, root: Path = ROOT) -> None:
+        self._environment, self._folder, self._root = environment, folder, root
         self.all: list[Worker] = []
 
     def start(self, role: str = "long") -> Worker:
-        worker = Worker(self._environment, self._folder / f"worker-{len(self.all)}.log", role)
+        log = self._folder / f"{role}-{len(self.all)}.log"
+        worker = Worker(role, self._environment, log, self._root)
         self.all.append(worker)
         return worker
 
     @property
     def crashes(self) -> list[str]:
-        logs = [(self._folder / f"worker-{number}.log").read_text() for number in range(len(self.all))]
+        logs = [worker.log.read_text() for worker in self.all]
         return [log for log in logs if "Traceback" in log]
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def of(cls, environment: Mapping[str, str], folder: Path) -> AsyncIterator["Workers"]:
-        workers = cls(environment, folder)
+    async def of(
+        cls, environment: Mapping[str, str], folder: Path, root: Path = ROOT
+    ) -> AsyncIterator["Workers"]:
+        workers = cls(environment, folder, root)
         try:
             yield workers
         finally:

@@ -1,5 +1,7 @@
 """Files that are broken, locked, hostile or too large, and a network that fails: a sentence each, the words kept."""
 
+import pytest
+
 from conversations.files import NAME_MAX
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
@@ -9,6 +11,7 @@ from tests.fakes.anthropic import AnthropicStandIn
 from tests.flows import books
 from tests.input import made
 from tests.input.asked import answer, files, looks, upload, words
+from tests.waiting import eventually
 
 HOSTILE = [
     "../../etc/passwd",
@@ -119,3 +122,27 @@ async def test_a_files_name_is_a_label_and_never_a_path(
 def test_a_long_name_keeps_its_ending_and_an_empty_one_gets_another():
     assert file_name("a" * 300 + ".tar.gz", "file").endswith("….gz")
     assert file_name("\u202e\u200b", "file") == "file"
+
+
+async def test_a_file_that_could_not_be_stored_is_brought_again_by_the_next_try(
+    starling: Roles,
+    claude: AnthropicStandIn,
+    anna: Person,
+    settings,
+    tmp_path,
+    caplog: pytest.LogCaptureFixture,
+):
+    folder = tmp_path / "media"
+    folder.write_text("A file stands where the folder belongs: nothing can be stored.")
+    settings.MEDIA_ROOT = folder
+    answer(claude)
+    await anna.send_file(upload("note.txt", b"The old oak"), kind="document", caption="Read it")
+
+    async def failed() -> bool:
+        return "burst.failed" in caplog.text
+
+    await eventually(failed, "a burst that failed")
+    folder.unlink()
+    await anna.wait_for(lambda message: message["text"] == "Seen.")
+    assert "The old oak" in words(claude)
+    assert len(await files()) == 1

@@ -1,0 +1,337 @@
+"""Starling as real processes that are killed one at a time, and what its tables say afterwards."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from config.local import Postgres, Redis
+from conversations.write_behind import FLUSH_LOCK, STREAM
+from telegram_bot.playground.server import Playground
+from tests.fakes.anthropic import AnthropicStandIn
+from tests.faults.bots import ROOT, Bot, Bots
+from tests.faults.conftest import MODEL, TOKEN
+from tests.faults.crowd import Counting, Events, People, Phase
+from tests.faults.house import house_with
+from tests.faults.workers import Worker, Workers
+from tests.waiting import eventually
+
+COUNTING = ROOT / "tests/faults/dropped/counting.py"
+LIFE_SECONDS = (0.3, 4.0)  # between being at work again and the next kill
+DRAIN_SECONDS_MAX = 180.0
+MAKE_DATABASE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from accounts.models import User
+print(User.objects.create(telegram_id=1).pk)
+"""
+
+AT_WORK = {  # what a kill is to meet
+    "flusher": f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {FLUSH_LOCK}",
+    "worker": "SELECT count(*) FROM tools_longrun WHERE state = 'running'",
+    "bot": "SELECT count(*) FROM conversations_turn WHERE state = 'running'",
+}
+
+
+@dataclass
+class Town:
+    """Every process of one Starling, and the people before it."""
+
+    postgres: Postgres
+    redis: Redis
+    bots: Bots
+    workers: Workers
+    people: People
+    events: Events
+    notes: Path  # what the tools wrote down
+    bot: Bot
+    flusher: Worker
+    long: Worker
+    chance: random.Random
+    phases: list[Phase] = field(default_factory=list)
+    ended_alone: list[str] = field(default_factory=list)  # processes nobody had killed
+
+    @property
+    def url(self) -> str:
+        return self.postgres.place.database_url()
+
+    def rows(self, query: str) -> list[Any]:
+        with psycopg.connect(self.url) as database:
+            return database.execute(query).fetchall()
+
+    def one(self, query: str) -> int:
+        return int(self.rows(query)[0][0])
+
+    # Killing -------------------------------------------------------------------------------------
+
+    async def kill(self, name: str, times: int) -> None:
+        """Kill one thing so many times at random moments, each time when it is at work again."""
+        phase = Phase(name, 1_000_000 * (len(self.phases) + 1))
+        self.phases.append(phase)
+        self.people.phase = self.events.phase = phase
+        strike: Callable[[], Awaitable[None]] = getattr(self, f"_kill_{name.lower()}")
+        for _ in range(times):
+            await asyncio.sleep(self.chance.uniform(*LIFE_SECONDS))
+            phase.over_work += await asyncio.to_thread(self.one, AT_WORK.get(name, AT_WORK["bot"])) > 0
+            await strike()
+            phase.kills += 1
+            killed = time.monotonic()
+            phase.back.append(await self.people.answered_since(killed) - killed)
+            self._look_after()
+
+    async def _kill_flusher(self) -> None:
+        self.flusher.kill()
+        self.flusher = self.workers.start("worker")
+        written = await asyncio.to_thread(self.one, "SELECT count(*) FROM tools_toolcall")
+        await self._until(lambda: self.one("SELECT count(*) FROM tools_toolcall") > written, "a flush")
+
+    async def _kill_worker(self) -> None:
+        self.long.kill()
+        self.long = self.workers.start("long")
+
+    async def _kill_bot(self) -> None:
+        self.bot.kill()
+        self.bot = self.bots.start()
+        await self.bot.started()
+
+    async def _kill_redis(self) -> None:
+        await asyncio.to_thread(self.redis.stop, at_once=True)
+        await asyncio.sleep(self.chance.uniform(0, 1.5))
+        await asyncio.to_thread(self.redis.start)
+
+    async def _kill_postgresql(self) -> None:
+        """One backend by SIGKILL, upon which PostgreSQL begins all anew; or all of it at once, and away for a while."""
+        assert self.postgres.child is not None
+        backends = [
+            child
+            for child in psutil.Process(self.postgres.child.pid).children()
+            if "[local]" in " ".join(child.cmdline())
+        ]
+        if backends and self.chance.random() < 0.5:
+            self.chance.choice(backends).send_signal(signal.SIGKILL)
+            return
+        await asyncio.to_thread(self.postgres.stop, at_once=True)
+        await asyncio.sleep(self.chance.uniform(0, 1.5))
+        await asyncio.to_thread(self.postgres.start)
+
+    def _look_after(self) -> None:
+        """What ended by itself is noted, and started again as a supervisor would."""
+        if self.bot.process.poll() is not None:
+            self.ended_alone.append("bot")
+            self.bot = self.bots.start()
+        for name in ("flusher", "long"):
+            worker: Worker = getattr(self, name)
+            if worker.process.poll() is not None:
+                self.ended_alone.append(name)
+                setattr(self, name, self.workers.start(worker.role))
+
+    async def _until(self, look: Callable[[], bool], what: str, seconds: float = 120) -> None:
+        async def found() -> bool:
+            with contextlib.suppress(psycopg.Error):
+                return await asyncio.to_thread(look)
+            return False
+
+        await eventually(found, what, seconds)
+
+    async def outage(self, seconds: float) -> float:
+        """PostgreSQL away for so long under all this; returns the seconds until the queue was drained."""
+        phase = Phase(f"PostgreSQL away {seconds:.0f} s", 1_000_000 * (len(self.phases) + 1), kills=1)
+        self.phases.append(phase)
+        self.people.phase = self.events.phase = phase
+        await asyncio.sleep(2)
+        await asyncio.to_thread(self.postgres.stop, at_once=True)
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(self.postgres.start)
+        back = time.monotonic()
+        phase.over_work = int(self.events.waiting() > 0)
+        peak = self.events.waiting()
+        # What came during the outage is written; what comes all the while, and waits for its third try, is not meant.
+        await self._until(lambda: self.events.waiting() < max(50, peak // 20), "a drained queue")
+        drained = time.monotonic() - back
+        phase.back.append(await self.people.answered_since(back) - back)
+        print(f"PostgreSQL away {seconds:.0f} s: {peak} events waited, drained in {drained:.1f} s")
+        return drained
+
+    async def rest(self) -> None:
+        """No more is asked; everything that was is finished."""
+        self.events.phase = None
+        self.people.over = True
+        await self._until(
+            lambda: (
+                self.one("SELECT count(*) FROM conversations_turn WHERE state = 'running'") == 0
+                and self.one("SELECT count(*) FROM conversations_message WHERE seq IS NULL") == 0
+                and self.events.waiting() == 0
+            ),
+            f"rest ({STREAM} empty, no turn under way)",
+            DRAIN_SECONDS_MAX,
+        )
+
+    # Counting ------------------------------------------------------------------------------------
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each thing that was killed."""
+        written = Counter(call for (call,) in self.rows("SELECT call_id FROM tools_toolcall"))
+        dead = {row[0] for row in self.rows("SELECT id FROM conversations_deadevent")}
+        kept = self._kept()
+        charged = Counter(
+            key.rpartition(":")[2]
+            for (key,) in self.rows("SELECT key FROM billing_balanceoperation WHERE kind = 'tool'")
+        )
+        again = self._begun_again(kept)
+        rows = []
+        for phase in self.phases:
+            mine = {call for call in kept if self._phase(call) is phase}
+            told = phase.good | mine
+            paid = {call: count for call, count in charged.items() if self._phase(call) is phase}
+            rows.append(
+                {
+                    "killed": phase.name,
+                    "kills": phase.kills,
+                    "at work": phase.over_work,
+                    "questions": phase.asked,
+                    "unanswered": phase.asked - phase.answered - phase.told,
+                    "told it failed": phase.told,
+                    "events": len(told),
+                    "lost": len(told - written.keys()),
+                    "doubled": sum(written[call] - 1 for call in told if call in written),
+                    "tools run again": sum(self._phase(call) is phase for call in again),
+                    "double charges": sum(paid.values()) - len(paid) + len(paid.keys() - mine),
+                    "uncharged": len({call for call in mine if kept[call][0]} - paid.keys()),
+                    "bad": len(phase.bad),
+                    "dead-lettered": len(phase.bad & dead),
+                    "s to next answer, p50": sorted(phase.back)[len(phase.back) // 2],
+                    "max": max(phase.back),
+                }
+            )
+        return rows
+
+    def wrongly_dead(self) -> list[Any]:
+        """Events in the dead table that were good. Bad ones that Redis died over may be there or not."""
+        bad = {str(number) for phase in self.phases for number in phase.bad | phase.unsure}
+        rows = self.rows("SELECT id, kind, error FROM conversations_deadevent WHERE kind <> 'malformed'")
+        return [row for row in rows if str(row[0]) not in bad]
+
+    def mismatches(self) -> list[Any]:
+        return [
+            *self.rows(
+                "SELECT 'balance', u.id FROM accounts_user u WHERE balance <>"
+                " (SELECT coalesce(sum(amount), 0) FROM billing_balanceoperation o WHERE o.user_id = u.id)"
+            ),
+            *self.rows(
+                "SELECT 'held', u.id FROM accounts_user u WHERE held <>"
+                " (SELECT coalesce(sum(amount), 0) FROM billing_hold h WHERE h.user_id = u.id AND h.state = 'open')"
+            ),
+            *self.rows(
+                "SELECT 'turn', t.id FROM conversations_turn t WHERE cost <> (SELECT coalesce(-sum(amount), 0)"
+                " FROM billing_balanceoperation o WHERE o.key LIKE 'turn:' || t.id || ':%')"
+            ),
+            *self.rows("SELECT 'hold', key FROM billing_hold WHERE state = 'open'"),
+            *self.rows("SELECT 'update', update_id FROM telegram_bot_update WHERE error <> ''"),
+        ]
+
+    def _phase(self, call_id: str) -> Phase | None:
+        return self.people.phase_of.get(call_id.split("_")[1])
+
+    def _kept(self) -> dict[str, tuple[bool, float]]:
+        """Every call whose result stands: whether it counted, and when it was kept."""
+        kept = {}
+        for parts, at in self.rows(
+            "SELECT parts, extract(epoch FROM created_at) FROM conversations_message"
+            " WHERE role = 'user' AND telegram_id IS NULL AND seq IS NOT NULL"
+        ):
+            for part in json.loads(parts):
+                if part["kind"] == "tool_result":
+                    kept[part["call_id"]] = (part["text"] == "Counted.", float(at))
+        return kept
+
+    def _begun_again(self, kept: dict[str, tuple[bool, float]]) -> list[str]:
+        """Calls that began once more though they had ended for good: their result, or their run, stood."""
+        done = {
+            call: float(at)
+            for call, at in self.rows(
+                "SELECT call_id, extract(epoch FROM ended_at) FROM tools_longrun WHERE state = 'done'"
+            )
+        }
+        stood = {call: at for call, (_, at) in kept.items()} | done
+        notes = [line.split() for line in self.notes.read_text().splitlines()]
+        return [
+            call for what, call, at in notes if what == "begin" and float(at) > stood.get(call, float("inf"))
+        ]
+
+
+@contextlib.asynccontextmanager
+async def town(
+    postgres: Postgres, redis: Redis, folder: Path, *, people: int, seed: int
+) -> AsyncIterator[Town]:
+    """Starling and so many people writing to it."""
+    house = house_with(folder / "house", COUNTING)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(house),
+        "DATABASE_URL": postgres.place.database_url(),
+        "REDIS_URL": redis.place.redis_url(),
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "ANTHROPIC_API_KEY": "sk-ant-test",
+        "DEFAULT_MODEL": MODEL,
+        "STARTING_BALANCE_USD": "100",
+        "MEDIA_ROOT": str(folder / "media"),
+        "LOG_FORMAT": "json",
+        "COUNTING_LOG": str(folder / "notes"),
+    }
+    made = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", MAKE_DATABASE],
+        env=environment,
+        cwd=house,
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=180,
+    )
+    (folder / "notes").touch()
+    async with Playground.started(TOKEN) as telegram, AnthropicStandIn.started(Counting()) as claude:
+        environment |= {"TELEGRAM_API_URL": telegram.url, "ANTHROPIC_BASE_URL": claude.url}
+        async with (
+            Bots.of(environment, folder, house) as bots,
+            Workers.of(environment, folder, house) as workers,
+        ):
+            crowd = People(telegram)
+            events = Events(environment["REDIS_URL"], int(made.stdout))
+            started = {"bot": bots.start(), "flusher": workers.start("worker"), "long": workers.start("long")}
+            whole = Town(
+                postgres,
+                redis,
+                bots,
+                workers,
+                crowd,
+                events,
+                folder / "notes",
+                chance=random.Random(seed),
+                **started,
+            )
+            events.start()
+            asking = [asyncio.create_task(crowd.ask_on()) for _ in range(people)]
+            try:
+                await crowd.answered_since(time.monotonic())  # everything is up
+                yield whole
+                crowd.over = True
+                await asyncio.gather(*asking)
+            finally:
+                events.end()
+                for task in asking:
+                    task.cancel()
+                await asyncio.gather(*asking, return_exceptions=True)
