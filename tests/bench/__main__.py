@@ -15,6 +15,7 @@ import psycopg
 
 from config.local import throw_away
 from telegram_bot.playground.server import Playground
+from tests.bench import events, tools
 from tests.bench.bots import ROOT, Bot, running
 from tests.bench.load import Stage, median_ms
 from tests.fakes.anthropic import AnthropicStandIn
@@ -144,12 +145,13 @@ def _log_statements(which: str) -> None:
 
 
 def print_table(columns: list[Figures]) -> None:
-    floor, starling = columns
-    print(f"\n{'figure':<52}{'floor':>10}{'starling':>10}{'ratio':>8}")
-    for row, value in starling.rows.items():
-        base = floor.rows.get(row)
-        ratio = f"{value / base:8.2f}" if base and base > 0 else f"{'–':>8}"
-        print(f"{row:<52}{base if base is not None else float('nan'):>10.1f}{value:>10.1f}{ratio}")
+    """A column beside the one it is measured by."""
+    base, measured = columns
+    print(f"\n{'figure':<52}{base.name:>14}{measured.name:>14}{'ratio':>8}")
+    for row, value in measured.rows.items():
+        by = base.rows.get(row)
+        ratio = f"{value / by:8.2f}" if by and by > 0 else f"{'–':>8}"
+        print(f"{row:<52}{by if by is not None else float('nan'):>14.1f}{value:>14.1f}{ratio}")
 
 
 def main() -> None:
@@ -167,8 +169,15 @@ def main() -> None:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, check=True)
         logs = {"floor": None, "starling": place.data / "postgres.log"}
         columns = [asyncio.run(measure(name, environment, quick, log)) for name, log in logs.items()]
+        rounds = 5 if quick else 20
+        columns[0].rows.update(asyncio.run(tools.floor(rounds)))
+        columns[1].rows.update(asyncio.run(tools.starling(environment, rounds)))
     print_table(columns)
-    _keep(columns)
+    rates = events.measure(500 if quick else 5_000)
+    ways = ("INSERT each", "write-behind")
+    beside = [Figures(way, {row: figures[way] for row, figures in rates.items()}) for way in ways]
+    print_table(beside)
+    _keep([*columns, *beside])
 
 
 def _keep(columns: list[Figures]) -> None:

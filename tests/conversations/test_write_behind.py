@@ -19,6 +19,7 @@ from conversations import event_redis, tasks, write_behind
 from conversations.events import Event, Malformed, tool_call_event, uuid7
 from conversations.models import DeadEvent
 from conversations.parts import File, ToolCall, ToolResult
+from tests.conversations.calls import POISON
 from tools import models
 
 pytestmark = pytest.mark.django_db
@@ -158,16 +159,6 @@ def test_status_tells_length_age_pending_dead_and_fallbacks(person: User, redis:
 
 
 # Bad events --------------------------------------------------------------------------------------
-
-
-POISON = {
-    "a NUL byte": {"result": "a\0b"},
-    "a name too long": {"name": "n" * 65},
-    "a status nobody knows": {"status": "sleeping"},
-    "no such person": {"user_id": 10**9},
-    "a cost that is no number": {"cost": "dear"},
-    "a count beyond bigint": {"user_id": 2**70},
-}
 
 
 def test_one_bad_event_in_a_thousand_dies_alone_and_takes_nobody_along(
@@ -344,6 +335,36 @@ def test_without_redis_events_go_straight_to_postgresql_once_and_are_counted(
     write_behind.flush()
     assert models.ToolCall.objects.count() == 52
     assert write_behind.status()["fallbacks"] == 50
+
+
+@pytest.mark.parametrize("idle", [False, True], ids=["and records on", "and records nothing more"])
+def test_what_redis_took_and_forgot_when_it_was_killed_is_sent_again(
+    person: User, own_redis: Redis, settings, idle: bool
+) -> None:
+    own_redis.stop()
+    own_redis.durable = False  # as if its disk had been busy all the while, and nothing were written yet
+    own_redis.start()
+    settings.REDIS_URL = own_redis.place.redis_url()
+    _forget_clients()
+    for number in range(3):
+        write_behind.record("tool_call", finished_call(person, number=number))
+    own_redis.stop(at_once=True)
+    own_redis.start()
+    with redis_client.Redis.from_url(settings.REDIS_URL) as client:
+        assert stream(client) == 0
+    if idle:
+        write_behind.keep_up()
+    else:
+        write_behind.record("tool_call", finished_call(person, number=3))
+    write_behind.flush()
+    assert models.ToolCall.objects.count() == (3 if idle else 4)
+
+
+def test_what_is_on_the_disk_of_redis_is_let_go(person: User, redis: redis_client.Redis) -> None:
+    long_ago = time.monotonic() - event_redis.UNSAFE_SECONDS - 1
+    event_redis.unsettled()._events.append((long_ago, Event("tool_call", finished_call(person))))
+    write_behind.record("tool_call", finished_call(person, number=1))
+    assert [event.payload["call_id"] for _, event in event_redis.unsettled()._events] == ["call_1"]
 
 
 def test_a_bad_event_written_past_redis_is_buried_and_does_not_disturb_its_caller(

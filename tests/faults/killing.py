@@ -17,14 +17,17 @@ from typing import Any
 
 import psutil
 import psycopg
+import redis as redis_client
 
 from config.local import Postgres, Redis
-from conversations.write_behind import FLUSH_LOCK, STREAM
+from conversations.event_redis import STREAM
+from conversations.write_behind import FLUSH_LOCK
 from telegram_bot.playground.server import Playground
+from tests.conversations.recording import Recording
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.faults.bots import ROOT, Bot, Bots
 from tests.faults.conftest import MODEL, TOKEN
-from tests.faults.crowd import Counting, Events, People, Phase
+from tests.faults.crowd import Counting, People, Phase
 from tests.faults.house import house_with
 from tests.faults.workers import Worker, Workers
 from tests.waiting import eventually
@@ -57,7 +60,7 @@ class Town:
     bots: Bots
     workers: Workers
     people: People
-    events: Events
+    events: Recording
     notes: Path  # what the tools wrote down
     bot: Bot
     flusher: Worker
@@ -77,21 +80,29 @@ class Town:
     def one(self, query: str) -> int:
         return int(self.rows(query)[0][0])
 
+    def waiting(self) -> int:
+        """Events in the stream now; at least one while Redis is away."""
+        try:
+            with redis_client.Redis.from_url(self.redis.place.redis_url()) as client:
+                return int(client.xlen(STREAM))
+        except redis_client.RedisError:
+            return 1
+
     # Killing -------------------------------------------------------------------------------------
 
     async def kill(self, name: str, times: int) -> None:
         """Kill one thing so many times at random moments, each time when it is at work again."""
         phase = Phase(name, 1_000_000 * (len(self.phases) + 1))
         self.phases.append(phase)
-        self.people.phase = self.events.phase = phase
+        self.people.phase = phase
         strike: Callable[[], Awaitable[None]] = getattr(self, f"_kill_{name.lower()}")
         for _ in range(times):
             await asyncio.sleep(self.chance.uniform(*LIFE_SECONDS))
             phase.over_work += await asyncio.to_thread(self.one, AT_WORK.get(name, AT_WORK["bot"])) > 0
+            killed = time.monotonic()
             await strike()
             phase.kills += 1
-            killed = time.monotonic()
-            phase.back.append(await self.people.answered_since(killed) - killed)
+            phase.back.append(await self.people.answered_since(time.monotonic()) - killed)
             self._look_after()
 
     async def _kill_flusher(self) -> None:
@@ -152,16 +163,16 @@ class Town:
         """PostgreSQL away for so long under all this; returns the seconds until the queue was drained."""
         phase = Phase(f"PostgreSQL away {seconds:.0f} s", 1_000_000 * (len(self.phases) + 1), kills=1)
         self.phases.append(phase)
-        self.people.phase = self.events.phase = phase
+        self.people.phase = phase
         await asyncio.sleep(2)
         await asyncio.to_thread(self.postgres.stop, at_once=True)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(self.postgres.start)
         back = time.monotonic()
-        phase.over_work = int(self.events.waiting() > 0)
-        peak = self.events.waiting()
+        phase.over_work = int(self.waiting() > 0)
+        peak = self.waiting()
         # What came during the outage is written; what comes all the while, and waits for its third try, is not meant.
-        await self._until(lambda: self.events.waiting() < max(50, peak // 20), "a drained queue")
+        await self._until(lambda: self.waiting() < max(50, peak // 20), "a drained queue")
         drained = time.monotonic() - back
         phase.back.append(await self.people.answered_since(back) - back)
         print(f"PostgreSQL away {seconds:.0f} s: {peak} events waited, drained in {drained:.1f} s")
@@ -169,13 +180,13 @@ class Town:
 
     async def rest(self) -> None:
         """No more is asked; everything that was is finished."""
-        self.events.phase = None
+        self.events.tell("rest")
         self.people.over = True
         await self._until(
             lambda: (
                 self.one("SELECT count(*) FROM conversations_turn WHERE state = 'running'") == 0
                 and self.one("SELECT count(*) FROM conversations_message WHERE seq IS NULL") == 0
-                and self.events.waiting() == 0
+                and self.waiting() == 0
             ),
             f"rest ({STREAM} empty, no turn under way)",
             DRAIN_SECONDS_MAX,
@@ -186,7 +197,7 @@ class Town:
     def table(self) -> list[dict[str, Any]]:
         """A row for each thing that was killed."""
         written = Counter(call for (call,) in self.rows("SELECT call_id FROM tools_toolcall"))
-        dead = {row[0] for row in self.rows("SELECT id FROM conversations_deadevent")}
+        dead = set(self._dead())
         kept = self._kept()
         charged = Counter(
             key.rpartition(":")[2]
@@ -220,11 +231,15 @@ class Town:
             )
         return rows
 
-    def wrongly_dead(self) -> list[Any]:
-        """Events in the dead table that were good. Bad ones that Redis died over may be there or not."""
-        bad = {str(number) for phase in self.phases for number in phase.bad | phase.unsure}
-        rows = self.rows("SELECT id, kind, error FROM conversations_deadevent WHERE kind <> 'malformed'")
-        return [row for row in rows if str(row[0]) not in bad]
+    def wrongly_dead(self) -> set[str]:
+        """Calls in the dead table that were good."""
+        return set(self._dead()) - set().union(*(phase.bad for phase in [self.people.before, *self.phases]))
+
+    def _dead(self) -> list[str]:
+        """The call of every dead event; of one that is no JSON the event's own id, between b' and '."""
+        payloads = self.rows("SELECT payload FROM conversations_deadevent")
+        events = [json.loads(payload) for (payload,) in payloads]
+        return [event["call_id"] if "call_id" in event else event["b'id'"][2:-1] for event in events]
 
     def mismatches(self) -> list[Any]:
         return [
@@ -282,7 +297,7 @@ async def town(
     house = house_with(folder / "house", COUNTING)
     environment = {
         **os.environ,
-        "PYTHONPATH": str(house),
+        "PYTHONPATH": f"{house}{os.pathsep}{ROOT}",  # the tests, and nothing else, from the real one
         "DATABASE_URL": postgres.place.database_url(),
         "REDIS_URL": redis.place.redis_url(),
         "TELEGRAM_BOT_TOKEN": TOKEN,
@@ -310,7 +325,11 @@ async def town(
             Workers.of(environment, folder, house) as workers,
         ):
             crowd = People(telegram)
-            events = Events(environment["REDIS_URL"], int(made.stdout))
+
+            def heard(call: str, bad: bool) -> None:
+                (crowd.phase.bad if bad else crowd.phase.good).add(call)
+
+            events = Recording(environment, int(made.stdout), heard, house)
             started = {"bot": bots.start(), "flusher": workers.start("worker"), "long": workers.start("long")}
             whole = Town(
                 postgres,
@@ -323,7 +342,7 @@ async def town(
                 chance=random.Random(seed),
                 **started,
             )
-            events.start()
+            events.tell("go")
             asking = [asyncio.create_task(crowd.ask_on()) for _ in range(people)]
             try:
                 await crowd.answered_since(time.monotonic())  # everything is up

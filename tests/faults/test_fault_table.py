@@ -36,6 +36,6 @@ async def test_kills_at_random_under_load_lose_nothing_and_double_nothing(
         assert {name: row[name] for name in zeros} == dict.fromkeys(zeros, 0), row
         assert row["dead-lettered"] == row["bad"], row
         assert row["questions"] > 0, row
-    assert starling.wrongly_dead() == []
+    assert starling.wrongly_dead() == set()
     assert starling.mismatches() == []
     assert starling.bots.crashes == []
