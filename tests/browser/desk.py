@@ -17,7 +17,7 @@ from tests.config.processes import eventually, free_port
 START_SECONDS_MAX = 60
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
-PASSWORD = "a long enough one"  # noqa: S105  of nobody
+PASSWORD = "a long enough one"
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,8 @@ from telegram_bot.playground.demo import furnish
 from telegram_bot.playground.shapes import Upload
 from tests.browser.test_paying import browser, say  # noqa: F401  a fixture
 from tests.conftest import ROOT
-from tests.playground.conftest import anna, bot_of  # noqa: F401  a fixture
 from tests.people import ANNA
+from tests.playground.conftest import anna, bot_of  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.browser
 
@@ -69,9 +69,7 @@ async def test_an_album_is_one_bubble_and_the_newest_stays_in_view(
 ) -> None:
     page = await opened(browser, telegram, DESK)
     await anna.send("Look at these:")
-    uploads = [
-        Upload(f"{number}.jpg", "image/jpeg", picture(900, 400 + 300 * number)) for number in range(3)
-    ]
+    uploads = [Upload(f"{number}.jpg", "image/jpeg", picture(900, 400 + 300 * number)) for number in range(3)]
     await anna.send_album(uploads, caption="Which is the best?")
     await expect(page.locator(".album")).to_have_count(1)
     await expect(page.get_by_test_id("message")).to_have_count(4)
@@ -123,7 +121,9 @@ async def test_nothing_is_wider_than_a_phone_and_no_press_moves_the_page(
     await bot.send_message(
         ANNA, code, entities=[MessageEntity(type="pre", offset=0, length=len(code), language="python")]
     )
-    cells = [[RichBlockTableCell(text=f"column {number}", align="left", valign="top") for number in range(12)]]
+    cells = [
+        [RichBlockTableCell(text=f"column {number}", align="left", valign="top") for number in range(12)]
+    ]
     await bot.send_rich_message(ANNA, InputRichMessage(blocks=[InputRichBlockTable(cells=cells)]))
     await anna.send("مرحبا، لماذا السماء زرقاء؟")
     buttons = [InlineKeyboardButton(text=f"A button with many words {n}", callback_data=str(n)) for n in "12"]
