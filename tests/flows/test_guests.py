@@ -1,6 +1,7 @@
 """Guest mode: asked where it is no member, the bot answers with one message and calls nothing else."""
 
 import pytest
+from django.db.models.functions import Now
 
 from config.aio import in_db
 from conversations.models import Chat, Turn
@@ -130,7 +131,7 @@ async def test_after_a_crash_the_stub_still_becomes_the_answer(
     claude.say(Words("Whole."))
     await anna_there.send("@starling_bot tell me")
     await anna_there.wait_for(lambda message: message["text"] == "Half")
-    await in_db(Turn.objects.update)(lease_owner="gone", lease_until="2026-01-01T00:00:00Z")
+    await in_db(Turn.objects.update)(lease_owner="gone", lease_until=Now())
     async with running():
         await anna_there.wait_for(lambda message: "Whole." in message["text"])
         await books.all_done()

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+from django.db.models.functions import Now
+
 from accounts.models import User
 from accounts.money import cost_dollars, dollars
 from billing import ledger
@@ -128,7 +130,7 @@ async def test_after_a_crash_the_receipt_is_of_the_whole_turn_and_comes_once(
 
 @books.asynchronous
 def expire_leases() -> None:
-    Turn.objects.filter(state=Turn.State.RUNNING).update(lease_until="2020-01-01T00:00Z")
+    Turn.objects.filter(state=Turn.State.RUNNING).update(lease_until=Now())
 
 
 async def test_a_balance_that_falls_low_is_said_once(starling: Roles, claude: AnthropicStandIn, anna: Person):
