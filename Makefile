@@ -1,6 +1,6 @@
 # A person's commands. `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak oracles shell docs
+.PHONY: help run test check bench soak oracles evals shell docs
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,9 @@ soak: $(READY) ## the long fault runs
 
 oracles: $(READY) ## other people's stand-ins have their say about ours; needs node and npm
 	$(BIN)/pytest -rs tests/oracles $(ARGS)
+
+evals: $(READY) ## how often a model calls the right tool with our prompt; ARGS="--model claude-haiku-5-5"
+	@$(BIN)/python -m tests.evals $(ARGS)
 
 shell: $(READY) ## a Python shell with the models, on the servers of `make run`
 	@$(BIN)/python manage.py shell

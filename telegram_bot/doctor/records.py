@@ -82,4 +82,4 @@ def _unfinished() -> Iterator[Finding]:
         yield bad(f"{given_up} updates were given up since yesterday: the admin, Updates, says why each.")
 
 
-CHECKS = (Check("The prices", _prices), Check("The books", _money, seconds=8))
+CHECKS = (Check("The prices", _prices, seconds=10), Check("The books", _money, seconds=8))
