@@ -78,10 +78,33 @@ def test_a_file_dropped_into_the_catalog_is_a_tool(copy: Path) -> None:
     assert json.loads(listed(copy).stdout) == before | {"echo": ["text"]}
 
 
-def test_the_example_of_the_documentation_is_a_tool(copy: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/adding-a-tool.md").read_text(), re.DOTALL)
-    (copy / "tools/catalog/count_words.py").write_text(example)
+def test_the_page_about_adding_a_tool_gives_a_working_tool_and_its_test_in_a_file_each(copy: Path) -> None:
+    """Followed to the letter by somebody who edits nothing else."""
+    page = (ROOT / "docs/adding-a-tool.md").read_text()
+    written = re.findall(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL | re.MULTILINE)
+    assert [name for name, _ in written] == [
+        "tools/catalog/count_words.py",
+        "tests/tools/test_count_words.py",
+    ]
+    for part in ("tests", "locale", "templates"):
+        shutil.copytree(
+            ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+        )
+    for name in ("pyproject.toml", ".env.example", "manage.py"):
+        shutil.copy(ROOT / name, copy)
+    for name, text in written:
+        (copy / name).write_text(text)
     assert json.loads(listed(copy).stdout)["count_words"] == ["file_id"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", written[1][0], "tests/tools/test_catalog.py", "-k", "count_words"],
+        cwd=copy,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout  # its own three, and what the catalog asks of every tool
 
 
 def test_a_module_with_an_underscore_is_no_tool(copy: Path) -> None:
