@@ -244,6 +244,12 @@ TELEGRAM_API_URL = env.address("TELEGRAM_API_URL", "https://api.telegram.org", s
 if PLAYGROUND:
     TELEGRAM_API_URL = f"http://127.0.0.1:{PLAYGROUND_PORT}"
 
+# Only for `runbot --webhook`: where Telegram posts, the word that proves it is Telegram, and where we listen.
+TELEGRAM_WEBHOOK_URL = env.address("TELEGRAM_WEBHOOK_URL", schemes=("https", "http"))
+TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
+TELEGRAM_WEBHOOK_HOST = env.text("TELEGRAM_WEBHOOK_HOST", "127.0.0.1")
+TELEGRAM_WEBHOOK_PORT = env.port("TELEGRAM_WEBHOOK_PORT", 8082)
+
 # The largest file that is fetched from a chat: 20 MB is what api.telegram.org gives; a server of one's own, more.
 TELEGRAM_FILES_MAX_MB = env.whole("TELEGRAM_FILES_MAX_MB", 20, least=1, most=200)
 
@@ -314,6 +320,7 @@ LOGGING = {
     "secrets": secrets_of(
         SECRET_KEY,
         TELEGRAM_BOT_TOKEN,
+        TELEGRAM_WEBHOOK_SECRET,
         ANTHROPIC_API_KEY,
         OPENAI_API_KEY,
         GEMINI_API_KEY,

@@ -113,6 +113,18 @@ class Inbox:
         has_until = now if now - self._asked >= ANSWERED_AT_ONCE_SECONDS else self._has_until
         return has_until >= until and chat_id not in self._lanes
 
+    async def accept(self, payload: Any) -> None:
+        """Take in an update that was posted to us: when this returns it is stored, and Telegram may forget it."""
+        updates = _numbered([payload])
+        self._answer_buyers(updates)
+        if not updates:  # nothing that could be stored; refused, it would come again for a day
+            return
+        if await patiently(services.store_updates)(updates):
+            self.hand_out(updates)
+        else:
+            await self.recover()
+        self.last_poll = time.monotonic()
+
     async def _take(self, payloads: Sequence[Any]) -> int | None:
         """Store what came and hand it out; returns the offset that confirms it."""
         updates = _numbered(payloads)

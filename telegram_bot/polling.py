@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
@@ -28,14 +29,27 @@ ALIVE = settings.LOCAL / "bot-alive"
 GRACE_SECONDS = 20.0  # what is nearly done may be done; nothing depends on it
 
 
-async def run() -> None:
-    """Poll Telegram until SIGTERM or SIGINT. Raises WrongToken."""
+# How updates come in: for ever, until cancelled.
+Intake = Callable[[Roles], Coroutine[Any, Any, None]]
+
+
+async def by_polling(roles: Roles) -> None:
+    """Ask Telegram for updates, after clearing a webhook that would keep them from us. Raises WrongToken."""
+    try:
+        await roles.bot.delete_webhook()
+    except TelegramAPIError as error:
+        log.warning("telegram.webhook_not_deleted", reason=str(error)[:200])
+    await roles.inbox.poll()
+
+
+async def run(intake: Intake = by_polling) -> None:
+    """Be the bot until SIGTERM or SIGINT. Raises WrongToken."""
     roles = build()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
-        serving = asyncio.create_task(serve(roles))
+        serving = asyncio.create_task(serve(roles, intake))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -50,7 +64,7 @@ async def run() -> None:
     log.info("bot.stopped")
 
 
-async def serve(roles: Roles) -> None:
+async def serve(roles: Roles, intake: Intake = by_polling) -> None:
     """Do everything a running bot does, until cancelled. Raises WrongToken."""
     await patiently(seed_prices)()
     await _greet_telegram(roles)
@@ -65,11 +79,11 @@ async def serve(roles: Roles) -> None:
         group.create_task(_every(RECONCILE_SECONDS, roles.cashier.reconcile, at_once=True))
         group.create_task(_every(DELIVER_SECONDS, partial(deliver_exports, roles.bot), at_once=True))
         group.create_task(_every(LOOK_SECONDS, roles.announcer.work))
-        group.create_task(roles.inbox.poll())
+        group.create_task(intake(roles))
 
 
 async def _greet_telegram(roles: Roles) -> None:
-    """Find out who we are, and clear a webhook that would keep the updates from us; patient while offline."""
+    """Find out who we are, and show the menu; patient while offline."""
     tries = 0
     while True:
         try:
@@ -84,7 +98,6 @@ async def _greet_telegram(roles: Roles) -> None:
         else:
             break
     try:
-        await roles.bot.delete_webhook()
         await set_menu(roles.bot)
     except TelegramAPIError as error:  # a menu is worth a warning, not a silent bot
         log.warning("telegram.menu_not_set", reason=str(error)[:200])

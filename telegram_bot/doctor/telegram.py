@@ -51,7 +51,11 @@ def _hook(info: dict[str, Any]) -> Iterator[Finding]:
         yield bad(f"{waiting} updates wait at Telegram and nobody fetches them: is the bot running?")
     if not info.get("url"):
         return
-    yield look(f"Telegram delivers to a webhook at {urlsplit(info['url']).netloc}; `runbot` takes it away.")
+    place = urlsplit(info["url"]).netloc
+    if info["url"] == settings.TELEGRAM_WEBHOOK_URL:
+        yield well(f"Telegram delivers to TELEGRAM_WEBHOOK_URL, at {place}.")
+    else:
+        yield look(f"Telegram delivers to a webhook at {place} that is not ours; `runbot` takes it away.")
     if time.time() - info.get("last_error_date", 0) < RECENTLY_SECONDS:
         yield bad(f"The last delivery there failed: {info.get('last_error_message', 'no reason given')}.")
 
