@@ -1,6 +1,6 @@
 # A person's commands. `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak oracles evals shell docs
+.PHONY: help run test check bench soak oracles evals shell docs pictures
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -45,6 +45,9 @@ shell: $(READY) ## a Python shell with the models, on the servers of `make run`
 
 docs: $(READY) ## write the generated parts of docs/ again
 	$(CHECK) docs
+
+pictures: $(READY) ## draw the pictures of docs/images anew, from a throw-away copy
+	$(BIN)/pytest -q tests/browser/pictures.py
 
 $(READY): requirements.txt requirements-dev.txt
 	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
