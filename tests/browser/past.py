@@ -33,7 +33,12 @@ DAYS = 30
 SHARE = Decimal("0.0065")  # what is credited for a Star: $0.013 × (1 − 0.35 − 0.15)
 RATE = {"usd_per_star": Decimal("0.013"), "k1": Decimal("0.35"), "k2": Decimal("0.15"), "k3": Decimal(0)}
 PACKAGES = (50, 100, 100, 250, 500)  # the popular one twice
-MODELS = {"claude-sonnet-5-5": (3, 30), "claude-haiku-5-5": (1, 6), "gpt-6.1-terra": (2, 15), "gemini-3.8-flash": (1, 4)}
+MODELS = {
+    "claude-sonnet-5-5": (3, 30),
+    "claude-haiku-5-5": (1, 6),
+    "gpt-6.1-terra": (2, 15),
+    "gemini-3.8-flash": (1, 4),
+}
 TOOLS = {"web_search": 10, "generate_image": 40, "execute_python": 2}
 MILLI = Decimal("0.001")
 
@@ -44,6 +49,7 @@ class Account:
 
     user: User
     thread: Thread
+    pays_below: Decimal
     balance: Decimal = Decimal(0)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -55,12 +61,12 @@ class Account:
 
 def main() -> None:
     """Write the month down, as one transaction."""
-    chance = random.Random(7)  # noqa: S311  the same month every time
+    chance = random.Random(7)
     now = datetime.now(UTC)
     with transaction.atomic(), connection.cursor() as cursor:
         # Operations are of today and never changed, say the triggers; these are of another day.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        accounts = [_somebody(number, name, now) for number, name in enumerate(NAMES)]
+        accounts = [_somebody(chance, number, name, now) for number, name in enumerate(NAMES)]
         for at in _moments(chance, now):
             _live(chance, chance.choice(accounts), at)
         rows = sorted((row for one in accounts for row in one.rows), key=lambda row: row[-1])
@@ -83,7 +89,7 @@ def _moments(chance: random.Random, now: datetime) -> Iterator[datetime]:
         yield from (at for second in seconds if (at := day + timedelta(seconds=second)) < now)
 
 
-def _somebody(number: int, name: str, now: datetime) -> Account:
+def _somebody(chance: random.Random, number: int, name: str, now: datetime) -> Account:
     first, last = name.split()
     telegram_id = FIRST_TELEGRAM_ID + number
     user = User.objects.create(
@@ -92,7 +98,11 @@ def _somebody(number: int, name: str, now: datetime) -> Account:
     )  # fmt: skip
     User.objects.filter(pk=user.pk).update(created_at=now - timedelta(days=DAYS))
     chat = Chat.objects.create(telegram_id=telegram_id, kind="private")
-    account = Account(user, Thread.objects.create(chat=chat, title="Questions of the day"))
+    account = Account(
+        user,
+        Thread.objects.create(chat=chat, title="Questions of the day"),
+        Decimal(chance.randint(30, 98)) / 100,
+    )
     account.book("grant", Decimal(1), now - timedelta(days=DAYS), f"grant:{user.pk}")
     return account
 
@@ -100,7 +110,7 @@ def _somebody(number: int, name: str, now: datetime) -> Account:
 def _live(chance: random.Random, account: Account, at: datetime) -> None:
     """A question, and Stars when the dollars run out."""
 
-    if account.balance < Decimal("0.5"):
+    if account.balance < account.pays_below:
         _pay(chance.choice(PACKAGES), account, at - timedelta(minutes=2))
     model = chance.choices(list(MODELS), weights=(4, 6, 2, 3))[0]
     low, high = MODELS[model]

@@ -32,7 +32,8 @@ QUALITY = 86  # of WebP
 COLOURS = 256  # of PNG, which the wallpaper would make four times as large
 DESK = {"width": 1000, "height": 780}
 PHONE = {"width": 390, "height": 780}
-STAFF = {"width": 1300, "height": 900}
+TALL = {"width": 1000, "height": 940}
+STAFF = {"width": 1300, "height": 1440}  # down to the charts
 SLOW = "Calculate 7**14000000 % 1000003"  # a few seconds: time to be seen at work
 
 
@@ -92,12 +93,13 @@ def _chats(opened: Open) -> None:
     dalia = opened(DALIA)
     pictures = [_mountains(name, *look) for name, look in MOUNTAINS.items()]
     dalia.get_by_test_id("file").set_input_files(pictures)
+    dalia.set_viewport_size(TALL)
     _ask(dalia, "Which of these pictures was taken in the morning?", "Canned by the demo model")
     _keep(dalia, "album.webp")
 
     group = opened(BORIS, chat=HIKING)
     group.get_by_test_id(f"person-{ANNA}").click()
-    group.wait_for_timeout(500)
+    group.set_viewport_size(TALL)
     _ask(group, "@starling_bot why is the sky so blue up there?", "red is what is left")
     _keep(group, "group.webp")
 
@@ -170,9 +172,14 @@ def _rows(page: Page, web: str) -> None:
     page.goto(f"{web}/admin/accounts/user/?q=lindqvist")
     page.get_by_role("link", name="Mia Lindqvist").click()
     page.wait_for_load_state("networkidle")
+    page.set_viewport_size({**STAFF, "height": 900})
     _keep(page, "person.webp")
-    page.get_by_role("link", name=re.compile("Stars")).first.click()
-    page.wait_for_load_state("networkidle")
+    page.get_by_role("heading", name="Latest operations").scroll_into_view_if_needed()
+    page.get_by_text("Latest tool calls").scroll_into_view_if_needed()
+    _keep(page, "person-history.webp")
+    page.goto(f"{web}/admin/billing/payment/?q=mia_lindqvist")
+    page.locator('#result_list a[href*="/billing/payment/"]').first.click()
+    page.get_by_role("link", name="Refund").wait_for()
     _keep(page, "payment.webp")
 
 
@@ -185,7 +192,10 @@ def _keep(page: Page, name: str) -> None:
     picture = Image.open(io.BytesIO(page.screenshot()))
     path = FOLDER / name
     if path.suffix == ".png":
-        picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+        picture = picture.convert("RGB")
+        picture.quantize(palette=picture.quantize(COLOURS), dither=Image.Dither.FLOYDSTEINBERG).save(
+            path, optimize=True
+        )
     else:
         picture.save(path, quality=QUALITY, method=6)
 

@@ -1,6 +1,5 @@
 """The main job, as a newcomer sees it: `make run`, a question in the chat page, the answer, the admin."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -30,8 +29,6 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 ANSWER_SECONDS = 60
-# `make screenshots` sets it: where the pictures of the README go.
-PICTURES = os.environ.get("STARLING_PICTURES")
 
 
 @pytest.fixture
@@ -66,8 +63,6 @@ def test_a_question_is_answered_with_a_formula_paid_for_and_seen_by_staff(copy: 
     assert before >= 2  # the picture, and words that stay
     chat.reload()
     _wait_for(chat, lambda: bots.count() == before)
-    _picture(chat, "chat")
-
     (turn, cost, spent), usages = _turn(copy), _usages(copy)
     owed = sum(price_of_demo(usage) for usage in usages)
     assert cost == spent == owed
@@ -88,7 +83,6 @@ def _see_in_the_admin(copy: Copy, browser: Browser, turn: int) -> None:  # noqa:
     admin.fill("input[name=password]", password)
     admin.press("input[name=password]", "Enter")
     admin.wait_for_url(f"{copy.web}/admin/")
-    _picture(admin, "admin")
     admin.goto(f"{copy.web}/admin/conversations/turn/{turn}/change/")
     assert f"turn:{turn}:step:0" in admin.text_content("body")
     assert "assistant" in admin.text_content("body")
@@ -106,12 +100,6 @@ def _wait_for(page: Page, found: Any) -> None:
     while not found():
         assert time.monotonic() < until, page.get_by_test_id("log").text_content()
         page.wait_for_timeout(50)
-
-
-def _picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.wait_for_timeout(500)  # fonts and animations
-        page.screenshot(path=f"{PICTURES}/{name}.png")
 
 
 def _rows(copy: Copy, query: str) -> list[Any]:  # noqa: F811

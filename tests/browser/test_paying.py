@@ -1,6 +1,5 @@
 """Paying in the chat page, as a person does: the invoice, the sheet, the wallet, the receipt."""
 
-import os
 import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -20,7 +19,6 @@ from tests.flows.conftest import TOKEN, claude, running  # noqa: F401  fixtures
 from tests.people import ANNA
 
 pytestmark = pytest.mark.browser
-PICTURES = os.environ.get("STARLING_PICTURES")
 
 
 @pytest.fixture
@@ -45,12 +43,6 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        await page.wait_for_timeout(400)
-        await page.screenshot(path=f"{PICTURES}/{name}.png")
-
-
 async def say(page: Page, words: str) -> None:
     await page.get_by_test_id("composer").fill(words)
     await page.get_by_test_id("send").click()
@@ -67,17 +59,14 @@ async def test_stars_are_paid_from_a_sheet_and_everything_says_so(
     await expect(page.get_by_test_id("wallet")).to_have_text("5,000")
     await say(page, "/pay")
     await page.get_by_role("button", name="Basic").click()
-    await picture(page, "pay-offers")
     await page.get_by_test_id("pay").click()
     sheet = page.get_by_test_id("pay-sheet")
     await expect(sheet).to_contain_text("$0.65 will be added to your balance.")
-    await picture(page, "pay-sheet")
     await page.get_by_test_id("pay-confirm").click()
     await expect(page.get_by_test_id("log")).to_contain_text("Your balance is $1.65")
     await expect(page.get_by_test_id("wallet")).to_have_text("4,900")
     await expect(page.get_by_test_id("log")).to_contain_text("You paid ⭐ 100")
     await expect(page.get_by_test_id("pay")).to_be_disabled()
-    await picture(page, "pay-done")
     await page.reload()
     await expect(page.get_by_test_id("pay")).to_have_text("Paid")
 
@@ -86,7 +75,6 @@ async def test_stars_are_paid_from_a_sheet_and_everything_says_so(
     await say(page, "/pay 120")
     await page.get_by_role("button", name="Pay 120").click()
     await expect(page.get_by_test_id("pay-problem")).to_have_text("You need 70 more Stars.")
-    await picture(page, "pay-poor")
     await page.get_by_test_id("pay-confirm").click()
     await expect(page.get_by_test_id("pay-wallet")).to_have_text("5,050")
     await page.keyboard.press("Escape")
@@ -158,13 +146,10 @@ async def test_the_sheet_on_a_phone_in_the_dark_and_a_subscription(
     await page.get_by_role("button", name="Every month").click()
     await page.get_by_role("button", name="Subscribe").click()
     await expect(page.get_by_test_id("pay-sheet")).to_contain_text("every 30 days")
-    await picture(page, "pay-phone")
     await page.get_by_test_id("pay-confirm").click()
     await expect(page.get_by_test_id("log")).to_contain_text("You subscribed for ⭐ 250 a month")
     await page.get_by_test_id("wallet").click()
-    await picture(page, "pay-wallet")
     await page.get_by_role("menuitem", name="Renew the subscription").click()
     await expect(page.get_by_test_id("log")).to_contain_text("Your subscription was renewed")
     await say(page, "/balance")
     await expect(page.get_by_test_id("log")).to_contain_text("paid with Stars")
-    await picture(page, "pay-phone-done")
