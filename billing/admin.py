@@ -195,7 +195,7 @@ class StarRatePage(DatedPage):
 
     @admin.display(description="k1 + k2 + k3")
     def kept(self, rate: StarRate) -> str:
-        return " + ".join(f"{(share * 100).normalize():f} %" for share in (rate.k1, rate.k2, rate.k3))
+        return admin_stars.shares_kept(rate)
 
     @admin.display(description="credited for one Star")
     def credited(self, rate: StarRate) -> str:

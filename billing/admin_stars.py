@@ -29,7 +29,7 @@ from accounts.models import Staff
 from accounts.money import dollars
 from billing import reconcile, refunds
 from billing.errors import RefundRefused
-from billing.models import Payment, Reconciliation, UnmatchedTransaction, Voucher
+from billing.models import Payment, Reconciliation, StarRate, UnmatchedTransaction, Voucher
 
 REFUND_PAYMENT = "billing.refund_payment"
 CODE_BYTES = 5  # of chance in a code we make up: 2^40, and five tries an hour
@@ -40,6 +40,11 @@ WHY_NOT = {
     "old": "It is older than 30 days. Force it if that is meant.",
     "spent": "Less is available than was credited for it. Force it if the balance may fall below zero.",
 }
+
+
+def shares_kept(rate: Payment | StarRate) -> str:
+    """What is kept of a Star before it becomes dollars on a balance: by Telegram's ways, by us."""
+    return " + ".join(f"{(share * 100).normalize():f} %" for share in (rate.k1, rate.k2, rate.k3))
 
 
 class RefundForm(ReasonForm):
@@ -64,13 +69,13 @@ class PaymentPage(LookPage[Payment]):
     fields = (
         ("user", "state"),
         ("stars", "usd_shown"),
-        ("usd_per_star", "k1"),
-        ("k2", "k3"),
+        ("star_usd", "kept"),
         "charge_id",
         ("package", "further_of"),
         ("created_at", "expires_at"),
         ("paid_at", "receipt_sent_at"),
-        ("monthly", "subscription", "subscription_until"),
+        ("monthly", "subscription_until"),
+        "subscription",
         ("refund_reason", "refund_actor"),
         ("refund_forced", "refund_called_at"),
         ("flagged", "note"),
@@ -78,6 +83,7 @@ class PaymentPage(LookPage[Payment]):
     person = link_column("user", "person")
     further_of = link_column("order", "of the order")
     usd_shown = money_column("usd", "worth")
+    star_usd = money_column("usd_per_star", "Telegram pays for one Star")
     actions_detail = ("refund", "looked_at")
     actions_list = ("reconcile_now",)
 
@@ -93,6 +99,10 @@ class PaymentPage(LookPage[Payment]):
     )
     def state_shown(self, payment: Payment) -> str:
         return payment.get_state_display()
+
+    @admin.display(description="k1 + k2 + k3")
+    def kept(self, payment: Payment) -> str:
+        return shares_kept(payment)
 
     # unfold hands the row's number over as the second argument.
     def has_refund_permission(self, request: HttpRequest, _object_id: object = None) -> bool:

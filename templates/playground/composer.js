@@ -194,7 +194,10 @@ export class Composer {
   submit() {
     const text = this.field.value.trim();
     const { files, replied, edited } = this;
-    if (text === "" && files.length === 0) return;
+    if (text === "" && files.length === 0) {
+      this.recorder.send();
+      return;
+    }
     this.files = [];
     this.replied = null;
     this.edited = null;

@@ -1,7 +1,7 @@
 // Pictures, files and the smaller kinds of content inside a bubble.
 
 import { element, icon } from "./dom.js";
-import { durationLabel, sizeLabel } from "./format.js";
+import { durationLabel, fullName, sizeLabel } from "./format.js";
 
 export const fileUrl = (id) => (id.startsWith("blob:") ? id : `/file/${encodeURIComponent(id)}`);
 
@@ -76,7 +76,7 @@ export function mediaOf(message) {
   if (message.poll) return { node: poll(message.poll), wide: false };
   if (message.venue) return { node: element("div", { class: "small-kind" }, `📍 ${message.venue.title}, ${message.venue.address}`), wide: false };
   if (message.location) return { node: element("div", { class: "small-kind" }, `📍 ${message.location.latitude}, ${message.location.longitude}`), wide: false };
-  if (message.contact) return { node: element("div", { class: "small-kind" }, `👤 ${message.contact.first_name} ${message.contact.phone_number}`), wide: false };
+  if (message.contact) return { node: element("div", { class: "small-kind" }, `👤 ${fullName(message.contact)} ${message.contact.phone_number}`), wide: false };
   if (message.sticker) return { node: sticker(message.sticker), wide: true };
   if (message.dice) return { node: element("div", { class: "small-kind lone-emoji", title: String(message.dice.value) }, `${message.dice.emoji} ${message.dice.value}`), wide: false };
   return null;

@@ -43,6 +43,11 @@ export class Recorder {
     this.clock = setInterval(() => this.show(Math.round((performance.now() - began) / 1000)), 500);
   }
 
+  /** Ends the recording and sends it, if there is one. */
+  send() {
+    this.media?.stop();
+  }
+
   cancel() {
     this.kept = false;
     this.media?.stop();
@@ -52,6 +57,6 @@ export class Recorder {
     const on = seconds !== null;
     this.button.setAttribute("aria-pressed", String(on));
     this.button.setAttribute("aria-label", on ? "Send the voice message" : "Record a voice message");
-    this.field.placeholder = on ? `Recording… ${durationLabel(seconds)} (Esc to cancel)` : this.words;
+    this.field.placeholder = on ? `Recording… ${durationLabel(seconds)} · Esc cancels` : this.words;
   }
 }
