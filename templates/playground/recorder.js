@@ -57,6 +57,7 @@ export class Recorder {
     const on = seconds !== null;
     this.button.setAttribute("aria-pressed", String(on));
     this.button.setAttribute("aria-label", on ? "Send the voice message" : "Record a voice message");
-    this.field.placeholder = on ? `Recording… ${durationLabel(seconds)} · Esc cancels` : this.words;
+    this.button.title = on ? "Send; Escape lets it go" : "";
+    this.field.placeholder = on ? `Recording… ${durationLabel(seconds)}` : this.words;
   }
 }
