@@ -43,7 +43,7 @@ def test_the_pictures_are_drawn(copy: Copy, browser: Browser) -> None:  # noqa: 
     subprocess.run(
         [".venv/bin/python", "-m", "tests.browser.past"], cwd=copy.folder, env=copy.environment, check=True
     )
-    _chats(_opener(copy, browser))
+    _chats(_opener(copy, browser), copy.folder)
     _desk(copy, browser)
     for picture in FOLDER.iterdir():
         assert picture.stat().st_size < BYTES_MAX, picture
@@ -72,7 +72,7 @@ def _opener(copy: Copy, browser: Browser) -> Open:  # noqa: F811
 # The chat ----------------------------------------------------------------------------------------
 
 
-def _chats(opened: Open) -> None:
+def _chats(opened: Open, folder: Path) -> None:
     anna = opened(ANNA)
     _ask(anna, "Explain why the sky is blue, with a formula", "red is what is left")
     _keep(anna, "chat.png")
@@ -91,7 +91,7 @@ def _chats(opened: Open) -> None:
     _keep(boris, "formula.webp")
 
     dalia = opened(DALIA)
-    pictures = [_mountains(name, *look) for name, look in MOUNTAINS.items()]
+    pictures = [_mountains(folder / f"{name}.jpg", *look) for name, look in MOUNTAINS.items()]
     dalia.get_by_test_id("file").set_input_files(pictures)
     dalia.set_viewport_size(TALL)
     _ask(dalia, "Which of these pictures was taken in the morning?", "Canned by the demo model")
@@ -209,7 +209,7 @@ MOUNTAINS: dict[str, tuple[Colour, Colour, float]] = {
 }
 
 
-def _mountains(name: str, top: Colour, low: Colour, sun: float) -> Path:
+def _mountains(path: Path, top: Colour, low: Colour, sun: float) -> Path:
     """A picture to send: hills behind hills, paler the farther away."""
     width, height = 900, 675
     picture = Image.new("RGB", (width, height))
@@ -226,7 +226,6 @@ def _mountains(name: str, top: Colour, low: Colour, sun: float) -> Path:
         ]  # fmt: skip
         colour = _between(low, (22, 42, 52), 0.35 + layer * 0.2)
         draw.polygon([(0, height), *ridge, (width, height)], fill=colour)
-    path = Path(f"/tmp/{name}.jpg")
     picture.save(path, quality=90)
     return path
 
