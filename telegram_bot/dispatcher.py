@@ -24,6 +24,7 @@ from telegram_bot.answering import Answers, new_owner
 from telegram_bot.bursts import Burst, Bursts
 from telegram_bot.cashier import Cashier
 from telegram_bot.files import Porter
+from telegram_bot.filters import look_in_the_loop
 from telegram_bot.gate import Gate
 from telegram_bot.handlers import (
     account,
@@ -112,6 +113,7 @@ def build() -> Roles:
         commands.router(),
         chat.router(),
     )
+    look_in_the_loop(dispatcher)
     inbox = Inbox(bot, dispatcher, bursts)
     roles = Roles(bot, gate, desk, answers, names, bursts, inbox, cashier, Announcer(bot, gate))
     return roles
