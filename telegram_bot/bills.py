@@ -18,8 +18,8 @@ class Bill:
     payload: str
     stars: int
 
-    def message(self, chat_id: int) -> SendInvoice:
-        return SendInvoice(chat_id=chat_id, **self._fields())
+    def message(self, chat_id: int, topic: int | None = None) -> SendInvoice:
+        return SendInvoice(chat_id=chat_id, message_thread_id=topic, **self._fields())
 
     def monthly_link(self) -> CreateInvoiceLink:
         """A subscription is paid through a link; Telegram takes no message of one."""

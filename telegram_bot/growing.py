@@ -79,7 +79,7 @@ class GroupDestination(Destination):
         return False
 
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
-        """Show the answer as it stands; "typing…" until there is something to read. False when it was not shown."""
+        """Show the answer as it stands; "typing…" until there is something to read. False: try it again."""
         first = edit = None
         if text:
             first = self._new(text, entities, self.growth.keyboard)
@@ -88,7 +88,7 @@ class GroupDestination(Destination):
             return await self._grow(first, edit)
         except TelegramBadRequest as error:
             log.warning("frame.refused", chat=self.chat_id, reason=error.message)
-            return False
+            return True  # the same words would be refused again
 
     async def rich_frame(self, draft_id: int, message: InputRichMessage) -> bool:
         """The same for an answer that needs a rich message; one that is refused is the last one for a while."""

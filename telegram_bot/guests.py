@@ -73,8 +73,9 @@ class GuestDestination(Destination):
             await self.bot(self._edit(EditFrame, page))
         except TelegramBadRequest as error:
             _raise_if_gone(error)
-            log.info("frame.refused", reason=error.message)
-            return NOT_MODIFIED in error.message
+            if NOT_MODIFIED not in error.message:
+                log.warning("frame.refused", reason=error.message)
+            return True  # the same words would be refused again
         except (Banned, TelegramNetworkError, TelegramServerError, ClientDecodeError):
             return False
         return True

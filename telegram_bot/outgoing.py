@@ -134,7 +134,10 @@ class Destination:
         return True
 
     async def frame(self, draft_id: int, text: str, entities: list[MessageEntity]) -> bool:
-        """Show a draft as it stands. False when this frame was not shown; the next one is made afresh."""
+        """Show a draft as it stands. False when it should be tried again: Telegram was away, or banned the chat.
+
+        A frame that Telegram refuses would be refused again: it is passed over until there are other words.
+        """
         method = SendMessageDraft(
             chat_id=self.chat_id,
             message_thread_id=self.topic,
@@ -148,7 +151,7 @@ class Destination:
             return await self._show(method)
         except TelegramBadRequest as error:
             log.warning("draft.refused", chat=self.chat_id, reason=error.message)
-            return False
+            return True
 
     async def rich_frame(self, draft_id: int, message: InputRichMessage) -> bool:
         """The same for a rich draft; one that is refused is the last one there for a while."""

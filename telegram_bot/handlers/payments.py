@@ -31,7 +31,7 @@ from telegram_bot import keyboards, people, services
 from telegram_bot.bills import Bill
 from telegram_bot.cashier import Cashier
 from telegram_bot.handlers import reply
-from telegram_bot.intake import profile_of
+from telegram_bot.intake import profile_of, topic_of
 from telegram_bot.keyboards import Option, PayPress, RefundPress, SubscriptionPress, choose
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.presses import Pressed, answer, seal_for
@@ -54,7 +54,7 @@ async def on_pay(message: Message, command: CommandObject, bot: Bot) -> None:
     if command.args:
         await _sell_amount(bot, message, message.from_user, command.args)
     else:
-        await _show_offers(bot, message.chat.id, message.from_user)
+        await _show_offers(_here(message, bot), message.from_user)
 
 
 async def on_amount(message: Message, bot: Bot) -> None:
@@ -67,30 +67,30 @@ async def on_amount(message: Message, bot: Bot) -> None:
 async def on_pay_press(query: CallbackQuery, press: PayPress, bot: Bot, cashier: Cashier) -> None:
     """A button of the offers."""
     user_id, language = await in_db(people.customer)(profile_of(query.from_user))
-    chat = query.from_user.id
+    to = _there(query, bot)
     if press.what == keyboards.CHECK:
         await answer(query)
-        await _check(bot, chat, user_id, language, cashier)
+        await _check(to, user_id, language, cashier)
     elif press.what == keyboards.ANY_AMOUNT:
         await answer(query)
-        await _ask_how_many(bot, chat, language)
+        await _ask_how_many(to, language)
     elif package := PACKAGES.get(press.what):
         await answer(query)
-        await _sell(bot, chat, user_id, language, package.stars, package.name)
+        await _sell(to, user_id, language, package.stars, package.name)
     else:
         await answer(query)
-        await _show_offers(bot, chat, query.from_user)
+        await _show_offers(to, query.from_user)
 
 
-async def _ask_how_many(bot: Bot, chat: int, language: str) -> None:
+async def _ask_how_many(to: Destination, language: str) -> None:
     try:
         words = say("pay_how_many", language, most=stars.STARS_MAX)
-        await Destination(bot, chat).ask(words, AMOUNT_EXAMPLE)
+        await to.ask(words, AMOUNT_EXAMPLE)
     except Unreachable:
         return
 
 
-async def _show_offers(bot: Bot, chat: int, user: User) -> None:
+async def _show_offers(to: Destination, user: User) -> None:
     user_id, language = await in_db(people.customer)(profile_of(user))
     offers = await in_db(stars.offers)()
     subscription = await in_db(stars.subscription_of)(user_id)
@@ -105,7 +105,7 @@ async def _show_offers(bot: Bot, chat: int, user: User) -> None:
         words = say("subscription_end_button", language)
         options.append(Option(words, SubscriptionPress(payment=subscription.pk)))
     words = say("pay", language, subscription=subscription)
-    await _say(bot, chat, words, choose(options, seal_for(user.id), columns=1))
+    await _say(to, words, choose(options, seal_for(user.id), columns=1))
 
 
 async def _sell_amount(bot: Bot, message: Message, user: User, typed: str) -> None:
@@ -113,16 +113,16 @@ async def _sell_amount(bot: Bot, message: Message, user: User, typed: str) -> No
     user_id, language = await in_db(people.customer)(profile_of(user))
     amount = typed.strip()
     number = int(amount) if amount.isascii() and amount.isdecimal() and len(amount) <= DIGITS_MAX else 0
-    await _sell(bot, message.chat.id, user_id, language, number)
+    await _sell(_here(message, bot), user_id, language, number)
 
 
-async def _sell(bot: Bot, chat: int, user_id: int, language: str, amount: int, package: str = "") -> None:
+async def _sell(to: Destination, user_id: int, language: str, amount: int, package: str = "") -> None:
     """Write the order down, then send its invoice: what is promised there stands in the row."""
     monthly = bool(package) and PACKAGES[package].monthly
     try:
         order = await in_db(stars.order)(user_id, amount, package=package, monthly=monthly)
     except OrderRefused as refused:
-        await _say(bot, chat, say("pay_no", language, key=refused.key, most=stars.STARS_MAX))
+        await _say(to, say("pay_no", language, key=refused.key, most=stars.STARS_MAX))
         return
     assert order.payload is not None, "an order has one"
     bill = Bill(
@@ -133,27 +133,27 @@ async def _sell(bot: Bot, chat: int, user_id: int, language: str, amount: int, p
     )
     try:
         if monthly:
-            await _send_subscription(bot, chat, language, order, bill)
+            await _send_subscription(to, language, order, bill)
         else:
-            await Destination(bot, chat).invoice(bill.message(chat))
+            await to.invoice(bill.message(to.chat_id, to.topic))
     except Unreachable:
         return
 
 
-async def _send_subscription(bot: Bot, chat: int, language: str, order: Payment, bill: Bill) -> None:
-    url = await bot(bill.monthly_link())
+async def _send_subscription(to: Destination, language: str, order: Payment, bill: Bill) -> None:
+    url = await to.bot(bill.monthly_link())
     words = say("subscription_offer", language, order=order)
     button = keyboards.link(say("subscription_button", language, order=order), url)
-    await _say(bot, chat, words, button)
+    await _say(to, words, button)
 
 
-async def _check(bot: Bot, chat: int, user_id: int, language: str, cashier: Cashier) -> None:
+async def _check(to: Destination, user_id: int, language: str, cashier: Cashier) -> None:
     """ "My Stars are gone": Telegram's list is read now, and what is missing there is credited."""
     before = await in_db(_paid_count)(user_id)
     found = await cashier.reconcile()
     after = await in_db(_paid_count)(user_id)
     key = "away" if found is None else "found" if after > before else "nothing"
-    await _say(bot, chat, say("pay_checked", language, key=key))
+    await _say(to, say("pay_checked", language, key=key))
 
 
 def _paid_count(user_id: int) -> int:
@@ -243,7 +243,7 @@ async def on_refund(message: Message, bot: Bot) -> None:
         if not refusal
     ]
     keyboard = choose(options, seal_for(message.from_user.id), columns=1) if options else None
-    await _say(bot, message.chat.id, say("refund", language, rows=rows), keyboard)
+    await _say(_here(message, bot), say("refund", language, rows=rows), keyboard)
 
 
 async def on_refund_press(query: CallbackQuery, press: RefundPress, bot: Bot, cashier: Cashier) -> None:
@@ -256,16 +256,16 @@ async def on_refund_press(query: CallbackQuery, press: RefundPress, bot: Bot, ca
         if row is not None and not refusal:
             yes = RefundPress(payment=row.pk, sure=True)
             keyboard = _one(say("refund_yes", language, payment=row), yes, query.from_user.id)
-            await _say(bot, query.from_user.id, say("refund_sure", language, payment=row), keyboard)
+            await _say(_there(query, bot), say("refund_sure", language, payment=row), keyboard)
             return
-        await _say(bot, query.from_user.id, say("refund_no", language, key=refusal))
+        await _say(_there(query, bot), say("refund_no", language, key=refusal))
         return
     try:
         payment = await in_db(refunds.request)(
             press.payment, by_user=user_id, reason="Asked for by the person."
         )
     except RefundRefused as refused:
-        await _say(bot, query.from_user.id, say("refund_no", language, key=refused.key))
+        await _say(_there(query, bot), say("refund_no", language, key=refused.key))
         return
     cashier.refund(payment.pk)
 
@@ -287,7 +287,7 @@ async def on_subscription_press(query: CallbackQuery, press: SubscriptionPress, 
             assert subscription.payload is not None
             await in_db(stars.set_subscription)(query.from_user.id, subscription.payload, "canceled")
             words = say("subscription_changed", language, state="canceled", payment=subscription)
-    await _say(bot, query.from_user.id, words)
+    await _say(_there(query, bot), words)
 
 
 async def on_subscription(subscription: BotSubscriptionUpdated, bot: Bot) -> None:
@@ -298,7 +298,7 @@ async def on_subscription(subscription: BotSubscriptionUpdated, bot: Bot) -> Non
         return
     language = await in_db(language_by_telegram)(person, subscription.user.language_code or "")
     words = say("subscription_changed", language, state=subscription.state, payment=payment)
-    await _say(bot, person, words)
+    await _say(Destination(bot, person), words)
 
 
 async def on_pay_support(message: Message) -> None:
@@ -316,9 +316,22 @@ def _one(words: str, press: CallbackData, person: int) -> InlineKeyboardMarkup:
     return choose([Option(words, press)], seal_for(person))
 
 
-async def _say(bot: Bot, chat: int, words: str, keyboard: InlineKeyboardMarkup | None = None) -> None:
+def _here(message: Message, bot: Bot) -> Destination:
+    """Where somebody wrote, which may be a topic of their private chat."""
+    return Destination(bot, message.chat.id, topic_of(message))
+
+
+def _there(query: CallbackQuery, bot: Bot) -> Destination:
+    """In private with whoever pressed a button: in its topic, if that is where the button is."""
+    person, message = query.from_user.id, query.message
+    if isinstance(message, Message) and message.chat.id == person:
+        return Destination(bot, person, topic_of(message))
+    return Destination(bot, person)
+
+
+async def _say(to: Destination, words: str, keyboard: InlineKeyboardMarkup | None = None) -> None:
     try:
-        await Destination(bot, chat).say(words, keyboard=keyboard)
+        await to.say(words, keyboard=keyboard)
     except Unreachable:
         return
 

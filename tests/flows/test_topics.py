@@ -12,6 +12,7 @@ from telegram_bot.topics import name_topic
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Hold, Use, Words
 from tests.flows import books
+from tests.flows.buttons import press, words_on
 from tests.people import ANNA
 
 FORUM = -1001000000003
@@ -203,3 +204,14 @@ async def is_called(title: str) -> bool:
         ]
     )()
     return set(titles) == {title}
+
+
+async def test_an_invoice_and_what_its_buttons_say_stay_in_their_topic(starling: Roles, in_topics: Person):
+    topic = await in_topics.new_topic("Money")
+    await in_topics.send("/pay 50", topic=topic)
+    await in_topics.wait_for(lambda message: "invoice" in message)
+    await in_topics.send("/pay", topic=topic)
+    offers = await in_topics.wait_for(lambda message: bool(words_on(message)) and "invoice" not in message)
+    await press(in_topics, offers, "Check my payment")
+    await in_topics.wait_until(lambda: in_topics.replies[-1] if len(in_topics.replies) == 3 else None)
+    assert {reply["message_thread_id"] for reply in in_topics.replies} == {topic}
