@@ -13,6 +13,7 @@ from typing import Any
 
 import anthropic
 import httpx2
+import structlog
 from anthropic import AsyncAnthropic, AsyncStream
 from django.conf import settings
 
@@ -32,10 +33,24 @@ from conversations.providers.claude_request import SERVER_TOOLS, VENDOR, body_of
 from conversations.providers.neutral import arguments_of, seconds_of, whole
 from conversations.providers.retry import retrying
 
+log = structlog.get_logger(__name__)
+
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 120.0  # the API sends a ping well within this; a longer silence is a dead connection
 MODELS_LISTED_MAX = 1000  # GET /v1/models, limit: all of them on one page
 DETAIL_MAX = 300  # characters of the API's own sentence kept for the log
+
+# The report of usage (anthropic.types.Usage): what is counted here, or only tells more of what is.
+USAGE_KNOWN = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation",
+    }
+    | {"server_tool_use", "output_tokens_details", "service_tier", "inference_geo", "speed"}
+)
 
 # What a failure asks for, by the API's own error types (anthropic.types.shared.ErrorType).
 FAILURES: dict[str, tuple[str, bool]] = {  # type: (key, retryable)
@@ -205,7 +220,12 @@ class _Answer:
 
     def _counted(self, report: Mapping[str, Any] | None) -> Usage:
         """The counts so far. Every report is cumulative, and leaves out what it has nothing new on."""
-        self.usage.update({name: count for name, count in (report or {}).items() if count is not None})
+        news = {name: count for name, count in (report or {}).items() if count is not None}
+        if unpriced := {name for name in news.keys() - USAGE_KNOWN if news[name]}:
+            log.error(
+                "usage.unknown", vendor=VENDOR, fields=sorted(unpriced)
+            )  # it may cost us, and nobody pays
+        self.usage.update(news)
         written = self.usage.get("cache_creation_input_tokens", 0)
         # Without the breakdown a write is a 5 minute one: what the API makes unless asked otherwise.
         hour = min(self.usage.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0), written)
