@@ -52,14 +52,8 @@ from telegram_bot.rendering.composing import Part, Rich
 log = structlog.get_logger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a preview would fetch what an injected page made us write
-RETRY_SECONDS = (
-    1.0,
-    2.0,
-    4.0,
-    8.0,
-    15.0,
-    30.0,
-)  # between tries when Telegram cannot be reached; then the last
+# Between tries when Telegram cannot be reached; then the last.
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 PHOTO_BYTES_MAX = 10 * 1024 * 1024  # Bot API, sendPhoto
 PLACEHOLDER_MAX = 64  # ForceReply.input_field_placeholder: "1-64 characters"
 PHOTO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
