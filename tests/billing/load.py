@@ -4,6 +4,7 @@ Run by START in a process of its own. A lost server is waited for and the same c
 bot would; so a charge may be asked for twice, and the printed line says it was promised.
 """
 
+import os
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from billing import ledger
 START = "import django; django.setup(); from tests.billing import load; load.main()"
 CLIENTS = 24
 PEOPLE = 6
+NAME = os.environ.get("LOAD_NAME", "")  # in the keys, where several loads share a database
 MINUTES = timedelta(minutes=5)
 
 
@@ -40,7 +42,7 @@ def main() -> None:
         person, number = people[client % PEOPLE], 0
         while not stop.is_set():
             number += 1
-            turn = f"turn:{client}:{number}"
+            turn = f"turn:{NAME}{client}:{number}"
             insist(ledger.hold, person, key=turn, estimate=Decimal("0.01"), expires_in=MINUTES)
             insist(ledger.settle, turn, key=f"{turn}:step:0", amount=Decimal("0.001"), details={})
             sys.stdout.write(f"{turn}:step:0\n")

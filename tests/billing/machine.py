@@ -5,6 +5,7 @@ that a deliberately broken copy can be run to show that the machine would notice
 run, so what hypothesis chooses from stands in the order it was made, never sorted by key.
 """
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate
@@ -41,6 +42,7 @@ class Killed(Exception):
 class LedgerMachine(RuleBasedStateMachine):
     ledger: ClassVar[ModuleType | Any] = the_ledger
     steps_checked: ClassVar[int] = 0
+    happened: ClassVar[Counter[str]] = Counter()  # what came about, by name, over all runs
 
     @initialize()
     def begin(self) -> None:
@@ -62,6 +64,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def new_key(self, prefix: str) -> str:
         self.number += 1
         return f"{prefix}:{self.people[0].pk}:{self.number}"
+
+    def note(self, what: str) -> None:
+        type(self).happened[what] += 1
 
     def fresh(self, person: int) -> User:
         return User.objects.get(pk=self.people[person].pk)
@@ -104,16 +109,19 @@ class LedgerMachine(RuleBasedStateMachine):
         key = self.new_key(hold)
         self.ledger.settle(hold, key=key, amount=amount, kind=kind, details={"hold": hold})
         self.book[key] = (self.holds[hold], kind, -amount)
+        self.note("spend")
 
     @precondition(lambda self: self.holds)
     @rule(data=st.data())
     def use_up(self, data: Any) -> None:
         """A turn spends all that it is let spend, below zero if it may."""
         hold = data.draw(st.sampled_from(list(self.holds)))
+        before = self.fresh(self.holds[hold])
         try:
             left = self.ledger.extend(hold, needed=TURN_CAP, expires_in=MINUTES)
         except HoldClosed:
             return
+        assert self.fresh(self.holds[hold]).available >= min(before.available, -OVERDRAFT_LIMIT)
         if left:
             key = self.new_key(hold)
             self.ledger.settle(hold, key=key, amount=left, details={})
@@ -139,6 +147,36 @@ class LedgerMachine(RuleBasedStateMachine):
         return [key for key, (_, kind, _) in self.book.items() if kind in ("usage", "tool")]
 
     @precondition(lambda self: self.holds)
+    @rule(data=st.data(), said=dollars)
+    def stop(self, data: Any, said: Decimal) -> None:
+        """A person stops an answer: what was said is charged, the rest given back. Told late, nothing changes."""
+        hold = data.draw(st.sampled_from(list(self.holds)))
+        key = self.new_key(hold)
+        for _ in range(2):
+            with transaction.atomic():
+                self.ledger.settle(hold, key=key, amount=said, details={"stopped": True})
+                self.ledger.release(hold)
+        self.book[key] = (self.holds[hold], "usage", -said)
+        assert Hold.objects.get(key=hold).state in ("settled", "released")  # released: it was over before
+        self.note("stop")
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data(), amount=dollars)
+    def killed_behind_the_commit(self, data: Any, amount: Decimal) -> None:
+        """The process never hears of its charge; its hold runs out, and the next one does all of it again."""
+        hold = data.draw(st.sampled_from(list(self.holds)))
+        key = self.new_key(hold)
+        for deadline in (OVERDUE, MINUTES):
+            try:
+                self.ledger.extend(hold, needed=amount, expires_in=deadline)
+            except HoldClosed:
+                return
+            self.ledger.settle(hold, key=key, amount=amount, details={})
+            self.book[key] = (self.holds[hold], "usage", -amount)
+            self.ledger.expire_holds()
+        self.note("crash")
+
+    @precondition(lambda self: self.holds)
     @rule(data=st.data(), amount=dollars)
     def killed_before_commit(self, data: Any, amount: Decimal) -> None:
         hold = data.draw(st.sampled_from(list(self.holds)))
@@ -148,7 +186,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.release(hold)
                 raise Killed
         except Killed:
-            pass
+            self.note("crash")
 
     @precondition(lambda self: self.holds)
     @rule(data=st.data())
@@ -180,6 +218,14 @@ class LedgerMachine(RuleBasedStateMachine):
             self.people[person].pk, key=key, amount=signed, reason="a test", actor_id=self.staff.pk
         )
         self.book[key] = (person, "adjustment", signed)
+        self.note("adjust")
+
+    @rule(person=people, left=st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.65")]))
+    def be_nearly_broke(self, person: int, left: Decimal) -> None:
+        """Down, or up, to a balance at which something is refused."""
+        away = left - self.fresh(person).balance
+        if away:
+            self.adjust(person=person, amount=abs(away), up=away > 0)
 
     @rule(person=people, amount=dollars)
     def refund(self, person: int, amount: Decimal) -> None:
