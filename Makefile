@@ -1,6 +1,6 @@
 # A person's commands. `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak oracles evals shell docs pictures
+.PHONY: help run test check bench money soak oracles evals shell docs pictures
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,9 @@ check: $(READY) ## format, lint, types, import contracts, migrations, deploy set
 
 bench: $(READY) ## measure against the smallest possible bot and print the table
 	$(BIN)/python -m tests.bench $(ARGS)
+
+money: $(READY) ## what can go wrong with a dollar, counted while processes are killed: every zero is one, or it fails
+	$(BIN)/python -m tests.money $(ARGS)
 
 soak: $(READY) ## the long fault runs
 	$(BIN)/pytest -m soak $(ARGS)

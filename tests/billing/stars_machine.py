@@ -148,11 +148,13 @@ class StarsMachine(LedgerMachine):
         assert Payment.objects.get(charge_id=charge).state == "refunded"
         User.objects.filter(pk=self.people[person].pk).update(blocked_at=None)
 
-    @rule(giver=people, usd=dollars)
-    def gift(self, giver: int, usd: Decimal) -> None:
+    @rule(giver=people, usd=st.none() | dollars)
+    def gift(self, giver: int, usd: Decimal | None) -> None:
+        """Some dollars change hands, or all that may be given."""
         taker, key = 1 - giver, self.new_key("gift")
         before = self.fresh(giver)
         can = self.gifts.giveable(before)
+        usd = usd or max(can, the_gifts.GIFT_MIN)
         for _ in range(2):
             try:
                 self.gifts.give(before.pk, self.people[taker].pk, usd, key=key)

@@ -22,6 +22,7 @@ COVERED = {
     *("pay", "pay twice", "refund", "refund outside", "subscription renewal", "rate change"),
     *("spend", "stop", "crash", "adjust", "voucher", "gift", "price change"),
 }
+ROUNDS_MAX = 3  # chance leaves out a rare one now and then, but not three times
 # No shrinking: that it fails is all we ask, and within 5,000 states.
 QUICKLY = {"derandomize": True, "phases": [Phase.generate], "examples": 100, "steps": 50}
 
@@ -56,7 +57,10 @@ def test_sums_agree_after_every_step_of_any_order_of_verbs(capsys):
 
 def test_sums_agree_after_every_step_of_all_that_moves_a_dollar(capsys):
     machine = counted(MoneyMachine)
-    run(machine, examples=20, steps=40)
+    for _ in range(ROUNDS_MAX):
+        run(machine, examples=20, steps=40)
+        if machine.happened.keys() >= COVERED:
+            break
     with capsys.disabled():
         print(f"\nmoney machine: sums agreed in {machine.steps_checked} states:", *tally(machine))
     assert machine.steps_checked > 300
