@@ -143,12 +143,12 @@ class Town:
     def _look_after(self) -> None:
         """What ended by itself is noted, and started again as a supervisor would."""
         if self.bot.process.poll() is not None:
-            self.ended_alone.append("bot")
+            self.ended_alone.append(f"bot: {str(self.bot.log[-3:])[-1000:]}")
             self.bot = self.bots.start()
         for name in ("flusher", "long"):
             worker: Worker = getattr(self, name)
             if worker.process.poll() is not None:
-                self.ended_alone.append(name)
+                self.ended_alone.append(f"{name}: {worker.log.read_text()[-1000:]}")
                 setattr(self, name, self.workers.start(worker.role))
 
     async def _until(self, look: Callable[[], bool], what: str, seconds: float = 120) -> None:

@@ -31,6 +31,7 @@ async def test_kills_at_random_under_load_lose_nothing_and_double_nothing(
         away
     )
     publish(capsys, "fault-table", title, rows, seed=SEED)
+    print(*starling.ended_alone, sep="\n")
     for row in rows:
         zeros = ("unanswered", "lost", "doubled", "tools run again", "double charges", "uncharged")
         assert {name: row[name] for name in zeros} == dict.fromkeys(zeros, 0), row
