@@ -181,10 +181,10 @@ class LongRunPage(WordsPage[LongRun]):
         ("name", "state"),
         ("user", "cost_usd"),
         ("thread", "turn"),
-        ("created_at", "asked_at", "ended_at"),
+        ("created_at", "ended_at"),
         ("took", "attempts"),
-        ("lease_until", "lease_owner"),
-        ("call_id", "language"),
+        ("asked_at", "lease_until"),
+        ("call_id", "lease_owner"),
     )
     words = ("arguments_shown", "progress_shown", "text_shown", "files_shown", "deliveries_shown")
     closed = ("arguments", "progress", "text", "files", "deliveries")

@@ -44,10 +44,10 @@ class Clock:
         )
         if results:
             call = results[0]["tool_use_id"]
-            self.gaps[call.partition(":")[0].removeprefix("toolu_")].append(now - self._ended.pop(call))
+            self.gaps[call.rpartition("_")[0].removeprefix("toolu_")].append(now - self._ended.pop(call))
             return Says((Words("Done."),))
         name = "nothing_there" if "nothing_there" in str(content) else "nothing_here"
-        call, end = f"toolu_{name}:{next(self._numbers)}", Hold()
+        call, end = f"toolu_{name}_{next(self._numbers)}", Hold()
         task = asyncio.get_running_loop().create_task(self._note(call, end))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
