@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from config.aio import in_db
+from config.patience import patiently
 from conversations.contracts import NewFile, ToolFailed
 from conversations.models import Thread, UserFile
 from conversations.parts import File, FileText, Part, Parts
@@ -170,10 +170,10 @@ class ThreadFiles:
     thread_id: int
 
     async def read(self, file_id: str) -> tuple[File, bytes]:
-        return await in_db(read_file)(self.thread_id, file_id)
+        return await patiently(read_file)(self.thread_id, file_id)
 
     async def look(self, file_id: str) -> bytes:
-        return await in_db(look_at)(self.thread_id, file_id)
+        return await patiently(look_at)(self.thread_id, file_id)
 
     async def listing(self) -> Sequence[File]:
-        return await in_db(list_files)(self.thread_id)
+        return await patiently(list_files)(self.thread_id)

@@ -61,7 +61,7 @@ class InFlight:
         """Does the hold cover the dearest outcome of this call beside the others? Then it is one of them."""
         async with self.door:
             needed = ceiling + sum(self.ceilings.values())
-            if not await in_db(_affords)(step, ceiling, needed):
+            if not await patiently(_affords)(step, ceiling, needed):
                 return False
             self.ceilings[call.id] = ceiling
             return True
@@ -89,7 +89,7 @@ async def run_tool(
         key = (step.turn_id, call.id)
         earlier = await _earlier(step, tool, key)
         if tool.price_max and earlier == "nothing":
-            ceiling = await in_db(tool.ceiling)(call.arguments)
+            ceiling = await patiently(tool.ceiling)(call.arguments)
             if ceiling and not await in_flight.admits(step, call, ceiling):
                 status = "refused"
                 raise ToolFailed(NOT_COVERED)

@@ -113,7 +113,8 @@ def earlier(call: tuple[int, str]) -> Earlier:
 def _ask(run_id: int) -> None:
     """Ask the workers. When the broker is away the row waits, and they are asked again."""
     try:
-        current_app.send_task(TASK, (run_id,), queue="long", retry=False)
+        # Without ignore_result Celery would wait for Redis as the place of results, 20 seconds and more.
+        current_app.send_task(TASK, (run_id,), queue="long", retry=False, ignore_result=True)
     except OperationalError as error:
         log.warning("long_run.not_asked", run=run_id, error=str(error))
 

@@ -20,7 +20,7 @@ from conversations import event_redis, tasks, write_behind  # noqa: E402  needs 
 from conversations.events import Event  # noqa: E402
 from tests.conversations.calls import POISON, payload  # noqa: E402
 
-EVENT_EVERY_SECONDS = 0.01
+EVENT_EVERY_SECONDS = 0.02
 BAD_EVERY = 40
 FLUSH_EVERY_SECONDS = 0.3  # beat asks every five seconds: asked more often, more kills meet a flush
 

@@ -25,6 +25,7 @@ class Phase:
     asked: int = 0
     answered: int = 0
     told: int = 0  # that it did not work, with Retry
+    ended_alone: list[str] = field(default_factory=list)  # processes that nobody had killed
     unanswered: list[str] = field(default_factory=list)
     good: set[str] = field(default_factory=set)  # call ids of recorded events
     bad: set[str] = field(default_factory=set)

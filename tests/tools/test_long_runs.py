@@ -1,6 +1,7 @@
 """What a worker brought about is used by whoever takes the turn up, whatever has become of the person since."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import fields, replace
@@ -9,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis as redis_client
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
@@ -17,6 +19,8 @@ from accounts.models import User
 from billing import ledger
 from billing.models import BalanceOperation, Price
 from billing.price_sync import sync_prices
+from conversations import write_behind
+from conversations.closing import record_result
 from conversations.contracts import NewFile, ToolContext, ToolOutput
 from conversations.files import ThreadFiles
 from conversations.history import NO_RESULT
@@ -34,6 +38,7 @@ from tools import working
 from tools.catalog import tools
 from tools.long_runs import State, in_worker, open_run, outcome_of
 from tools.models import LongRun
+from tools.models import ToolCall as ToolCallRow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -178,3 +183,17 @@ def test_what_nobody_worked_at_for_long_is_interrupted(step: Step):
     claim = resume_turn(step.turn_id, owner="the next process", models=models())
     assert claim is not None
     assert (claim.step, claim.turn.failure) == (None, "interrupted")
+
+
+def test_a_result_that_was_kept_and_never_told_of_is_told_by_who_takes_the_turn_up(
+    step: Step, redis: redis_client.Redis
+):
+    result = ToolResult(CALL.id, CALL.name, "It said 1.")
+    record_result(step, result, cost=COST, details={}, files=(), last=False)
+    for owner in ("the next process", "the one behind it"):
+        let_the_lease_run_out(step)
+        assert resume_turn(step.turn_id, owner=owner, models=models())
+    write_behind.flush()
+    told = ToolCallRow.objects.get()
+    assert (told.call_id, told.result, told.status, told.cost) == (CALL.id, "It said 1.", "done", COST)
+    assert json.loads(told.arguments) == CALL.arguments
