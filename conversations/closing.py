@@ -3,7 +3,7 @@
 Locks are taken in one order: the person's row (the ledger takes it), then the turn, then the thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from conversations.contracts import ProviderError, Reason
 from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost
 from conversations.leases import note, owned
-from conversations.models import Message, UserFile
+from conversations.models import Message, Turn, UserFile
 from conversations.parts import Text, ToolCall, ToolResult
 from conversations.reply import Reply, failure_of, usage_of
 from conversations.said import remember
@@ -120,6 +120,15 @@ def record_result(
         UserFile.objects.bulk_create(files)
         remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (result,)))
     return _next(step) if last else Closed()
+
+
+@transaction.atomic
+def charge_stopped_call(turn_id: int, call_id: str, *, cost: Decimal, details: Mapping[str, Any]) -> None:
+    """Charge for a call whose turn was ended without it, once; its result is nobody's any more."""
+    if cost:
+        key = f"turn:{turn_id}:tool:{call_id}"
+        ledger.settle(f"turn:{turn_id}", key=key, amount=cost, kind="tool", details=details)
+        Turn.objects.filter(pk=turn_id).update(cost=F("cost") + cost)
 
 
 def _is_open(turn_id: int, call_id: str) -> bool:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -66,14 +67,25 @@ def _patience(tool: Tool) -> float:
 async def _send(tool: Tool, context: ToolContext, /, **arguments: Any) -> ToolOutput:
     """Have a worker run it, and wait. An earlier process may have asked for it: then its outcome counts."""
     run_id = await patiently(open_run)(tool, context, arguments)
-    told = ""
-    while True:
+    try:
+        await _ended(run_id, context)
+    except asyncio.CancelledError:
+        # A run that has ended all the same was worked for: it is kept and charged, also behind a Stop.
+        seen = await patiently(look)([run_id])
+        if seen[run_id].state not in ENDED:
+            raise
+    return await patiently(outcome_of)(run_id)
+
+
+async def _ended(run_id: int, context: ToolContext) -> None:
+    """Wait for the end of a run, and tell each line of its progress."""
+    told, ended = "", False
+    while not ended:
         seen = await _watch().next(run_id)
+        ended = seen.state in ENDED
         if seen.progress != told:
             told = seen.progress
             context.tell(told)
-        if seen.state in ENDED:
-            return await patiently(outcome_of)(run_id)
 
 
 # The rows --------------------------------------------------------------------------------------------
@@ -172,7 +184,8 @@ def outcome_of(run_id: int) -> ToolOutput:
     if run.state == State.INTERRUPTED:
         raise Interrupted(run.text)
     if run.state != State.DONE:
-        raise ToolFailed(run.text or "The tool was stopped.", cost=run.cost, details=run.details)
+        owed = Decimal(0) if run.state == State.STOPPED else run.cost  # that was charged as it ended
+        raise ToolFailed(run.text or "The tool was stopped.", cost=owed, details=run.details)
     files, deliveries = tuple(map(_read, run.files)), load_deliveries(run.deliveries)
     return ToolOutput(run.text, files, deliveries, run.cost, run.details)
 

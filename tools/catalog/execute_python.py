@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
@@ -23,6 +23,7 @@ from tools.sandbox.contract import (
     Outcome,
     Sandbox,
     SandboxUnavailable,
+    Stopped,
     safe_name,
     shortened,
 )
@@ -114,11 +115,25 @@ async def execute_python(
         raise ToolFailed(
             "The sandbox itself failed; the code is not at fault and may work later. Say so, and do not try now."
         ) from error
+    except Stopped as stopped:
+        raise ToolFailed("It was stopped.", **await _charge(place, stopped.seconds)) from stopped
+    charge = await _charge(place, outcome.seconds)
+    return ToolOutput(told(outcome, timeout_seconds), files=outcome.files, **charge)
+
+
+class _Charge(TypedDict):
+    cost: Decimal
+    details: Mapping[str, Any]
+
+
+async def _charge(place: Sandbox, seconds: float) -> _Charge:
+    """What so many seconds cost, to the millisecond."""
     rate = await in_db(unit_price)(place.price_item, unpriced=Decimal(0))
-    milliseconds = round(outcome.seconds * 1000)
+    milliseconds = round(seconds * 1000)
     cost = (rate * milliseconds / 1000).quantize(NANO, rounding=ROUND_CEILING)
-    details = {"item": place.price_item, "milliseconds": milliseconds} if cost else {}
-    return ToolOutput(told(outcome, timeout_seconds), files=outcome.files, cost=cost, details=details)
+    return _Charge(
+        cost=cost, details={"item": place.price_item, "milliseconds": milliseconds} if cost else {}
+    )
 
 
 def check(code: str, packages: Sequence[str], place: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """What a sandbox is: a place where a stranger's Python runs, one per thread, and what comes back from it."""
 
+import asyncio
 import functools
 import re
 from collections.abc import Callable, Sequence
@@ -37,6 +38,14 @@ class Outcome:
     left_out: tuple[str, ...] = ()  # files that were too large or too many, and why
 
 
+class Stopped(asyncio.CancelledError):
+    """The run was cancelled; `seconds` is how long it ran until then, which is charged all the same."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"stopped after {seconds:.3f} s")
+        self.seconds = seconds
+
+
 class SandboxUnavailable(Exception):
     """The sandbox itself failed: no fault of the code, and the same code may run later."""
 
@@ -66,7 +75,7 @@ class Sandbox(Protocol):
     ) -> Outcome:
         """Run code in the thread's own sandbox and hand each line it prints to `tell`.
 
-        Cancelled, it ends the code at once. Raises SandboxUnavailable.
+        Cancelled, it ends the code at once and raises Stopped. Raises SandboxUnavailable.
         """
 
 

@@ -32,6 +32,7 @@ from tools.sandbox.contract import (
     Input,
     Outcome,
     SandboxUnavailable,
+    Stopped,
     shortened,
 )
 
@@ -117,7 +118,10 @@ class Local:
             await asyncio.to_thread(folder.fill, code, inputs)
             before = await asyncio.to_thread(folder.snapshot)
             began = time.monotonic()
-            ending, stdout, stderr = await _confined(folder, seconds, tell)
+            try:
+                ending, stdout, stderr = await _confined(folder, seconds, tell)
+            except asyncio.CancelledError as stop:
+                raise Stopped(time.monotonic() - began) from stop
             ran = time.monotonic() - began
             if ending == "disk":
                 await asyncio.to_thread(folder.forget, before)
