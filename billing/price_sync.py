@@ -17,7 +17,7 @@ from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, Tiere
 
 from billing.models import RATE_FIELDS, Price, StarRate
 from billing.prices import rates_now
-from billing.pricing import PriceUnusable, Rates, Tier
+from billing.pricing import MILLION, PriceUnusable, Rates, Tier
 
 LOCK = 7_245_301  # two machines starting at once take turns; a number nothing else locks by
 
@@ -49,13 +49,14 @@ DEMO_TIER = Tier(
     cache_write_1h=Decimal(2),
 )
 
-# What is no model: dollars for one unit. gpt-transcribe costs $0.27 an hour (OpenAI's price page, November 2026).
-# A Gemini picture is 1,120, 1,680 or 2,520 tokens at $30 a million (Google's price page, November 2026).
+# What is no model: dollars for one unit. gpt-transcribe: $0.27 an hour (genai-prices 0.2.3, and OpenAI's page of
+# the model: $0.0045 a minute). Gemini's picture: $30 a million tokens of pictures, $1.50 of the prompt, $7.50 of
+# thoughts and words (genai-prices 0.2.3, and Google's price page). 1,120 tokens are a picture in 1K: $0.0336.
 UNITS = {
     "transcription-second": Decimal("0.27") / 3600,
-    "image-gemini-nano-banana-2.1-1k": Decimal("0.0336"),
-    "image-gemini-nano-banana-2.1-2k": Decimal("0.0504"),
-    "image-gemini-nano-banana-2.1-4k": Decimal("0.0756"),
+    "gemini-nano-banana-2.1:picture-token": Decimal(30) / MILLION,
+    "gemini-nano-banana-2.1:prompt-token": Decimal("1.50") / MILLION,
+    "gemini-nano-banana-2.1:output-token": Decimal("7.50") / MILLION,
 }
 
 # Telegram pays $0.013 for a Star, keeps 35 % at withdrawal and 15 % with topics; no margin of ours.

@@ -15,5 +15,9 @@ class NoThread(Exception):
     """No such conversation is on this person's list."""
 
 
+class TimedOut(ToolFailed):
+    """A tool ran into its time limit, where that was not the loop's to notice."""
+
+
 class Interrupted(ToolFailed):
     """A tool's process died, and it is not known how far the tool had come."""

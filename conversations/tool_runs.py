@@ -16,7 +16,7 @@ from billing.policy import can_use_paid_tool
 from config.aio import in_db
 from config.patience import patiently
 from conversations.contracts import Earlier, Tool, ToolContext, ToolFailed, ToolOutput
-from conversations.errors import Interrupted
+from conversations.errors import Interrupted, TimedOut
 from conversations.files import ThreadFiles, part_of, store_file
 from conversations.history import NO_RESULT
 from conversations.models import UserFile
@@ -28,6 +28,8 @@ NOT_COVERED = (
     "The person's balance, or what one answer may cost, does not cover this call. Say so, and name /pay."
 )
 NO_PRICE = "This tool has no price at the moment, so it cannot be used. Say so, and go on without it."
+
+FAILURES: dict[type[ToolFailed], str] = {Interrupted: "interrupted", TimedOut: "timed_out"}
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +101,7 @@ async def run_tool(
             output = await tool.run(context, **call.arguments)
     except ToolFailed as failed:
         if status == "done":
-            status = "interrupted" if isinstance(failed, Interrupted) else "failed"
+            status = FAILURES.get(type(failed), "failed")
         output = ToolOutput(str(failed), cost=failed.cost, details=failed.details)
     except PriceUnknown:
         status = "refused"

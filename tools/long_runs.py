@@ -25,7 +25,7 @@ from kombu.exceptions import OperationalError
 from accounts.services import lock_user
 from config.patience import patiently
 from conversations.contracts import Earlier, NewFile, Tool, ToolContext, ToolFailed, ToolOutput
-from conversations.errors import Interrupted
+from conversations.errors import Interrupted, TimedOut
 from conversations.history import NO_RESULT
 from conversations.parts import load_deliveries
 from tools.catalog import tools
@@ -42,7 +42,7 @@ KEPT_FOR = timedelta(days=1)  # after that its outcome stands in the conversatio
 log = structlog.get_logger(__name__)
 
 State = LongRun.State
-ENDED = frozenset({State.DONE, State.FAILED, State.CRASHED, State.INTERRUPTED, State.STOPPED})
+ENDED = frozenset(State) - {State.WAITING, State.RUNNING}
 
 
 def in_worker(offered: Mapping[str, Tool]) -> MappingProxyType[str, Tool]:
@@ -183,6 +183,8 @@ def outcome_of(run_id: int) -> ToolOutput:
     run = LongRun.objects.get(pk=run_id)
     if run.state == State.INTERRUPTED:
         raise Interrupted(run.text)
+    if run.state == State.TIMED_OUT:
+        raise TimedOut(run.text)
     if run.state != State.DONE:
         owed = Decimal(0) if run.state == State.STOPPED else run.cost  # that was charged as it ended
         raise ToolFailed(run.text or "The tool was stopped.", cost=owed, details=run.details)

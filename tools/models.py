@@ -54,6 +54,7 @@ class LongRun(models.Model):
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
         CRASHED = "crashed", "Crashed"
+        TIMED_OUT = "timed_out", "Timed out"
         INTERRUPTED = "interrupted", "Interrupted"
         STOPPED = "stopped", "Stopped"
 

@@ -157,7 +157,7 @@ async def _run(tool: Tool, context: ToolContext, arguments: str) -> tuple[State,
     except PriceUnknown:
         return State.FAILED, ToolOutput("This tool has no price at the moment, so it cannot be used. Say so.")
     except TimeoutError:
-        return State.FAILED, ToolOutput(f"The tool was stopped after {tool.seconds_max:.0f} seconds.")
+        return State.TIMED_OUT, ToolOutput(f"The tool was stopped after {tool.seconds_max:.0f} seconds.")
     except Exception:
         log.exception("tool.crashed", tool=tool.name, run=context.call)
         words = "The tool broke down. This is no fault of the arguments; do not try it again now."

@@ -128,7 +128,7 @@ async def listed() -> frozenset[str]:
     try:
         models = [model async for model in await client().aio.models.list()]
     except errors.APIError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     except httpx2.HTTPError as error:
         raise ProviderError("overloaded", f"connection: {type(error).__name__}", retryable=True) from error
     return frozenset((model.name or "").removeprefix("models/") for model in models)
@@ -181,7 +181,7 @@ async def _chunks(model: Model, body: Json) -> AsyncGenerator[types.GenerateCont
             yield chunk
         await reading
     except errors.APIError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     except httpx2.TimeoutException as error:
         raise ProviderError("timeout", type(error).__name__, retryable=True) from error
     except httpx2.HTTPError as error:
@@ -331,7 +331,8 @@ def _queries(part: types.Part) -> Iterator[str]:
 # What a refusal means -----------------------------------------------------------------------------
 
 
-def _refused(error: errors.APIError) -> ProviderError:
+def refused(error: errors.APIError) -> ProviderError:
+    """An error of the API as the house knows it; its image model refuses in the same words."""
     said = error.message or ""
     status = error.status or ""
     if status not in FAILURES:  # the page of a proxy: never repeated

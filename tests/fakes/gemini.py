@@ -7,14 +7,16 @@ import asyncio
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import web
 
+from tests.fakes import gemini_pictures
 from tests.fakes.gemini_books import Bill, Books
+from tests.fakes.gemini_pictures import Draws
 from tests.fakes.gemini_rules import BODY_MAX, MODELS, WINDOW, Refused, checked
 from tests.fakes.gemini_script import (
     Answer,
@@ -59,6 +61,9 @@ class Recorded:
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)  # the caller left before the end
 
 
+Answered = Callable[[web.Request, Recorded], Awaitable[web.StreamResponse]]
+
+
 class _Broken(Exception):
     """The script cut the connection."""
 
@@ -73,6 +78,7 @@ class GeminiStandIn:
         self.requests: list[Recorded] = []
         self.books = Books()
         self._queue: deque[Answer] = deque()
+        self._pictures: deque[Draws | Blocks | Fails] = deque()  # of the image model
         self._arrival = asyncio.Condition()
 
     @classmethod
@@ -83,6 +89,7 @@ class GeminiStandIn:
         app = web.Application(client_max_size=0)
         app.router.add_post("/v1/models/{model}:streamGenerateContent", stand_in._stream)
         app.router.add_get("/v1/models", stand_in._models)
+        app.router.add_post("/v1/models/{model}:generateContent", stand_in._draw)
         # Cancels a handler whose caller has gone: that is how a stopped stream is noticed.
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -104,6 +111,10 @@ class GeminiStandIn:
         """Queue an HTTP error: fields of Fails (details, headers, body)."""
         self._queue.append(Fails(code, status, message, **how))
 
+    def draw(self, *answers: Draws | Blocks | Fails) -> None:
+        """Queue answers of the image model, which draws one picture when nothing is queued."""
+        self._pictures.extend(answers)
+
     @property
     def accepted(self) -> list[Recorded]:
         """The requests that were answered."""
@@ -116,15 +127,41 @@ class GeminiStandIn:
         return self.requests[number - 1]
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._record(request, self._say)
+
+    async def _draw(self, request: web.Request) -> web.StreamResponse:
+        """generateContent, as the image model answers it: in one piece."""
+        return await self._record(request, self._give_pictures)
+
+    async def _say(self, request: web.Request, recorded: Recorded) -> web.StreamResponse:
+        if request.query.get("alt") != "sse":
+            raise Refused("This stand-in streams server-sent events only.")
+        recorded.body = checked(recorded.model, _parsed(recorded.raw))
+        answer = self._queue.popleft() if self._queue else self.script(recorded.body)
+        return await self._answer(request, recorded, answer)
+
+    async def _give_pictures(self, _request: web.Request, recorded: Recorded) -> web.StreamResponse:
+        recorded.body = gemini_pictures.checked(recorded.model, _parsed(recorded.raw))
+        draws = self._pictures.popleft() if self._pictures else Draws()
+        if isinstance(draws, Fails):
+            return _failed(draws, recorded)
+        if isinstance(draws, Draws) and draws.hold is not None:
+            draws.hold.reached.set()
+            await draws.hold.until.wait()
+        recorded.bill = gemini_pictures.bill_of(recorded.body, draws)
+        return web.json_response(
+            gemini_pictures.answer(recorded.model, recorded.body, draws, recorded.bill, secrets.token_hex(8))
+        )
+
+    async def _record(self, request: web.Request, answered: Answered) -> web.StreamResponse:
+        """Take a call down, and answer it or refuse it in the API's words."""
         recorded = Recorded(await request.read(), dict(request.headers), request.match_info["model"])
         self.requests.append(recorded)
         async with self._arrival:
             self._arrival.notify_all()
         try:
             self._check_call(request)
-            recorded.body = checked(recorded.model, _parsed(recorded.raw))
-            answer = self._queue.popleft() if self._queue else self.script(recorded.body)
-            return await self._answer(request, recorded, answer)
+            return await answered(request, recorded)
         except Refused as refused:
             recorded.code, recorded.refusal = refused.code, refused.message
             details = KEY_INVALID if "API key not valid" in refused.message else ()
@@ -147,8 +184,6 @@ class GeminiStandIn:
         return web.json_response({"models": listed})
 
     def _check_call(self, request: web.Request) -> None:
-        if request.query.get("alt") != "sse":
-            raise Refused("This stand-in streams server-sent events only.")
         if request.content_type != "application/json":
             raise Refused("Request content-type must be application/json.")
         self._check_key(request)

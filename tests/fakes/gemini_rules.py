@@ -55,21 +55,21 @@ def checked(model: str, given: Any) -> Json:
     """The body in the API's own spelling. Raises Refused for the first thing that is wrong with it."""
     if model not in MODELS:
         raise Refused(f"models/{model} is not found for API version v1.", code=404, status="NOT_FOUND")
-    body = _fields(given, TOP, "")
+    body = fields_of(given, TOP, "")
     _check_whole(body)
     body["tools"] = [_tool(tool, f"tools[{n}]") for n, tool in enumerate(body.get("tools", []))]
-    body["toolConfig"] = _fields(
+    body["toolConfig"] = fields_of(
         body.get("toolConfig", {}),
         {"functionCallingConfig", "includeServerSideToolInvocations", "retrievalConfig"},
         "tool_config",
     )
     if "systemInstruction" in body:
-        body["systemInstruction"] = _content(body["systemInstruction"], "system_instruction")
+        body["systemInstruction"] = content_of(body["systemInstruction"], "system_instruction")
     body["generationConfig"] = _generation(body.get("generationConfig", {}))
     _check_tools(body["tools"], body["toolConfig"])
     if not isinstance(body.get("contents"), list) or not body["contents"]:
         raise Refused("* GenerateContentRequest.contents: contents is not specified\n")
-    body["contents"] = [_content(content, f"contents[{n}]") for n, content in enumerate(body["contents"])]
+    body["contents"] = [content_of(content, f"contents[{n}]") for n, content in enumerate(body["contents"])]
     _check_turns(body["contents"])
     _check_signatures(model, body["contents"])
     _check_searches(body["contents"], body["toolConfig"])
@@ -84,7 +84,7 @@ def checked(model: str, given: Any) -> Json:
 # Shapes -------------------------------------------------------------------------------------------
 
 
-def _fields(given: Any, allowed: Iterable[str], place: str) -> Json:
+def fields_of(given: Any, allowed: Iterable[str], place: str) -> Json:
     """An object with its names in camelCase."""
     if not isinstance(given, dict):
         raise Refused(f"Invalid value at '{place}'")
@@ -104,7 +104,7 @@ def _camel(name: str) -> str:
 
 
 def _generation(given: Json) -> Json:
-    config = _fields(given, GENERATION, "generation_config")
+    config = fields_of(given, GENERATION, "generation_config")
     for name in sorted(GONE & set(config)):
         raise Refused(f"{name} is not supported by this model.")
     if not 1 <= config.get("maxOutputTokens", 1) <= OUTPUT_MAX:
@@ -113,7 +113,7 @@ def _generation(given: Json) -> Json:
             f" but the supported range is from 1 (inclusive) to {OUTPUT_MAX + 1} (exclusive)."
         )
     if "thinkingConfig" in config:
-        thinking = _fields(
+        thinking = fields_of(
             config["thinkingConfig"],
             {"includeThoughts", "thinkingLevel"},
             "generation_config.thinking_config",
@@ -125,13 +125,15 @@ def _generation(given: Json) -> Json:
 
 
 def _tool(given: Any, place: str) -> Json:
-    tool = _fields(given, {"functionDeclarations", "googleSearch", "urlContext", "codeExecution"}, place)
+    tool = fields_of(given, {"functionDeclarations", "googleSearch", "urlContext", "codeExecution"}, place)
     if not tool:
         raise Refused(f"{place}: tool_type: required one_of 'tool_type' must have one initialized field")
     names = set()
     for number, declaration in enumerate(tool.get("functionDeclarations", [])):
         where = f"{place}.function_declarations[{number}]"
-        function = _fields(declaration, {"name", "description", "parameters", "parametersJsonSchema"}, where)
+        function = fields_of(
+            declaration, {"name", "description", "parameters", "parametersJsonSchema"}, where
+        )
         if not NAME.match(function.get("name", "")) or function["name"] in names:
             raise Refused(f"{where}.name: Invalid function name. Must start with a letter or an underscore.")
         names.add(function["name"])
@@ -153,7 +155,7 @@ def _check_tools(tools: list[Json], config: Json) -> None:
     if calling:
         if not functions:
             raise Refused("Function calling config is set without function_declarations.")
-        if _fields(calling, {"mode", "allowedFunctionNames"}, "tool_config")["mode"] not in {
+        if fields_of(calling, {"mode", "allowedFunctionNames"}, "tool_config")["mode"] not in {
             "AUTO",
             "ANY",
             "NONE",
@@ -162,8 +164,8 @@ def _check_tools(tools: list[Json], config: Json) -> None:
             raise Refused("Invalid value at 'tool_config.function_calling_config.mode'")
 
 
-def _content(given: Any, place: str) -> Json:
-    content = _fields(given, {"role", "parts"}, place)
+def content_of(given: Any, place: str) -> Json:
+    content = fields_of(given, {"role", "parts"}, place)
     if content.get("role", "user") not in {"user", "model"}:
         raise Refused("Please use a valid role: user, model.")
     if not content.get("parts"):
@@ -176,7 +178,7 @@ def _content(given: Any, place: str) -> Json:
 
 
 def _part(given: Any, role: str, place: str) -> Json:
-    part = _fields(given, PART, place)
+    part = fields_of(given, PART, place)
     if len(DATA & set(part)) != 1:
         raise Refused(f"{place}.data: required oneof field 'data' must have one initialized field")
     match part:
@@ -185,17 +187,17 @@ def _part(given: Any, role: str, place: str) -> Json:
         case {"inlineData": blob}:
             part["inlineData"] = _blob(blob, place)
         case {"functionCall": call}:
-            part["functionCall"] = _fields(call, {"id", "name", "args"}, place)
+            part["functionCall"] = fields_of(call, {"id", "name", "args"}, place)
             _check_named(part["functionCall"], "args", place)
         case {"functionResponse": result}:
-            part["functionResponse"] = _fields(result, {"id", "name", "response"}, place)
+            part["functionResponse"] = fields_of(result, {"id", "name", "response"}, place)
             _check_named(part["functionResponse"], "response", place)
             if not part["functionResponse"].get("response"):
                 raise Refused(f"{place}.function_response.response: must not be empty")
         case {"toolCall": used}:
-            part["toolCall"] = _fields(used, {"id", "toolType", "args"}, place)
+            part["toolCall"] = fields_of(used, {"id", "toolType", "args"}, place)
         case {"toolResponse": used}:
-            part["toolResponse"] = _fields(used, {"id", "toolType", "response"}, place)
+            part["toolResponse"] = fields_of(used, {"id", "toolType", "response"}, place)
     ours = {"functionCall", "toolCall", "toolResponse", "executableCode", "thought", "thoughtSignature"}
     if role == "user" and ours & set(part):
         raise Refused(f"{place}: a part of the model's in a user's turn")
@@ -205,7 +207,7 @@ def _part(given: Any, role: str, place: str) -> Json:
 
 
 def _blob(given: Any, place: str) -> Json:
-    blob = _fields(given, {"mimeType", "data", "displayName"}, f"{place}.inline_data")
+    blob = fields_of(given, {"mimeType", "data", "displayName"}, f"{place}.inline_data")
     if not READS.match(blob.get("mimeType", "")):
         raise Refused(f"Unsupported MIME type: {blob.get('mimeType')}")
     try:

@@ -8,15 +8,15 @@ from django.utils import timezone
 from billing.models import BalanceOperation, Price
 from config.aio import in_db
 from conversations.models import Turn
-from conversations.write_behind import flush
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Use, Words
 from tests.flows import books
 from tests.flows.hands import hands, in_state
+from tests.flows.toolbox import tool_charges, written
 from tests.people import ANNA
-from tools.models import LongRun, ToolCall
+from tools.models import LongRun
 from tools.sandbox.local import confinement
 
 __all__ = ["hands"]
@@ -31,17 +31,6 @@ def priced() -> None:
     Price.objects.create(
         item="sandbox-second:local", per_unit=RATE, source="test", effective_from=timezone.now()
     )
-
-
-@books.asynchronous
-def tool_charges() -> list[tuple[str, Decimal]]:
-    return list(BalanceOperation.objects.filter(kind="tool").values_list("key", "amount"))
-
-
-@books.asynchronous
-def written() -> list[ToolCall]:
-    flush()
-    return list(ToolCall.objects.all())
 
 
 async def test_the_seconds_a_stopped_program_ran_are_charged_once(
@@ -62,7 +51,8 @@ async def test_the_seconds_a_stopped_program_ran_are_charged_once(
     assert turn.state == Turn.State.STOPPED
     cost = RATE * run.details["milliseconds"] / 1000
     assert 0 < cost < RATE * 60
-    assert await tool_charges() == [(f"turn:{turn.pk}:tool:toolu_1", -cost)]
+    assert await tool_charges() == [-cost]
+    assert await in_db(BalanceOperation.objects.get)(kind="tool", key=f"turn:{turn.pk}:tool:toolu_1")
     charged = await books.charges_of(ANNA)
     after = await in_db(Turn.objects.get)(pk=turn.pk)
     assert (run.cost, after.cost) == (cost, sum(charged))
