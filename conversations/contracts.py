@@ -112,6 +112,7 @@ class Model:
     reads: frozenset[str] = frozenset()  # media types it takes as native content
     tools: bool = True
     native: frozenset[str] = frozenset()  # tools that its vendor runs itself when it is told their names
+    searches_max: int = 0  # that its vendor may run, and charge for, in one call: the request says so
 
 
 class ProviderError(Exception):

@@ -12,7 +12,8 @@ class Recording:
 
     content: bytes
     mime: str
-    seconds: int  # as the sender's app says
+    seconds: int  # as the sender's app says, or the file
+    language: str = ""  # that is spoken, in ISO 639-1, where somebody knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,6 @@ class Transcriber:
 
     name: str  # the vendor's exact id, kept with the charge
     bytes_max: int
+    seconds_max: int  # of speech, at once
+    kinds: frozenset[str]  # media types it takes
     listen: Listen

@@ -48,7 +48,7 @@ def _begin(user_id: int, key: str, seconds: int) -> Transcript | None:
     if known is not None:
         return known
     try:
-        cost = _cost(max(seconds, 1))
+        cost = cost_of(max(seconds, 1))
         ledger.hold(user_id, key=key, estimate=cost, expires_in=HOLD_FOR)
         if ledger.extend(key, needed=cost, expires_in=HOLD_FOR) < cost:
             raise NotHeard("no_funds")  # and the hold is rolled back with it
@@ -68,12 +68,13 @@ def _keep(user_id: int, key: str, heard: Heard, *, seconds: int, by: str) -> Tra
         ledger.release(key)
         return known
     details = {"seconds": seconds, "unit": UNIT, "model": by}
-    ledger.settle(key, key=key, amount=_cost(seconds), kind="tool", details=details)
+    ledger.settle(key, key=key, amount=cost_of(seconds), kind="tool", details=details)
     ledger.release(key)
     return Transcript.objects.create(key=key, user_id=user_id, text=heard.text.replace("\x00", ""))
 
 
-def _cost(seconds: int) -> Decimal:
+def cost_of(seconds: int) -> Decimal:
+    """Dollars for so many seconds of a recording. Raises PriceUnknown."""
     return (unit_price(UNIT) * seconds).quantize(NANO)
 
 

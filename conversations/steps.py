@@ -101,8 +101,10 @@ def open_step(
     try:
         rates = rates_for(model.id)
         prompt = _prompt(turn, model, rows)
+        offered = _offered(turn.thread, model)
+        searching = replace(prompt, web_searches=_searches(offered, model))
         wanted = min(OUTPUT_MAX, model.output_max)
-        estimate = price(replace(prompt, output=wanted), rates)
+        estimate = price(replace(searching, output=wanted), rates)
         left = _hold(turn, first, estimate)
     except (SpendingRefused, PriceUnknown) as refusal:
         refuse(turn, getattr(refusal, "key", "no_price"))
@@ -115,12 +117,15 @@ def open_step(
         refuse(turn, "long" if need else "too_dear" if too_dear else "used_up")
         return None
     number = _count(turn, first)
+    # The vendor searches without asking us in between: a model may call at all only where that is covered too.
+    may_call = left >= price(replace(searching, output=OUTPUT_MIN), rates)
+    may_call = may_call and (number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least))
     request = Request(
         system=turn.thread.system,
         messages=history.to_request_messages(rows),
-        tools=_offered(turn.thread, model),
-        output_max=min(wanted, output_within(left, prompt, rates)),
-        may_call=number == 0 or (number + 1 < STEPS_MAX and left >= 2 * least),
+        tools=offered,
+        output_max=min(wanted, output_within(left, searching if may_call else prompt, rates)),
+        may_call=may_call,
     )
     return Step(*_place(turn), model, number=number, rates=rates, request=request, continues=continues)
 
@@ -134,6 +139,11 @@ def _offered(thread: Thread, model: Model) -> tuple[ToolSpec, ...]:
     """The thread's tools, without those that only other vendors run."""
     specs = tools_of(thread) if model.tools else ()
     return tuple(spec for spec in specs if not spec.native or spec.name in model.native)
+
+
+def _searches(offered: Sequence[ToolSpec], model: Model) -> int:
+    """Searches that its vendor may charge for in the next call."""
+    return model.searches_max if any(spec.native for spec in offered) else 0
 
 
 def _open_summary(

@@ -38,7 +38,6 @@ PAUSES = (0.5, 2.0, None)  # seconds behind each of the three tries of a fetch
 FETCH_SECONDS_MAX = 120  # 20 MB at 1.4 Mbit/s
 SIDE_BY_SIDE_MAX = 4  # files fetched at a time: each is in memory whole until it is stored
 CLOUD = "https://api.telegram.org"
-TRANSCRIBED_SECONDS_MAX = 1_500  # of speech: what OpenAI takes at once
 ABOUT_MONEY = frozenset({"no_funds", "daily_cap", "spending_blocked"})  # for the person alone, in a group too
 HEADING_UNITS = 96  # kept free above the first part of a transcript
 
@@ -146,7 +145,7 @@ class Porter:
         if self._transcriber is None:
             raise NotHeard("nobody_listens")
         if (
-            recording.seconds > TRANSCRIBED_SECONDS_MAX
+            recording.seconds > self._transcriber.seconds_max
             or len(recording.content) > self._transcriber.bytes_max
         ):
             raise NotHeard("too_long")

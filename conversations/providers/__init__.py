@@ -44,6 +44,10 @@ def available() -> dict[str, Model]:
 
 
 def transcriber() -> Transcriber | None:
-    """Who listens to recordings now: the first module with a TRANSCRIBER that `hears()`; None when nobody does."""
-    listeners = (module for module in beside() if hasattr(module, "TRANSCRIBER"))
+    """Who listens to recordings now: the first module named …_voice that `hears()`; None when nobody does.
+
+    The others are not loaded for it: a worker that listens needs no chat model's SDK.
+    """
+    names = (info.name for info in pkgutil.iter_modules(__path__) if info.name.endswith("_voice"))
+    listeners = (importlib.import_module(f"{__name__}.{name}") for name in names)
     return next((module.TRANSCRIBER for module in listeners if module.hears()), None)

@@ -29,7 +29,7 @@ from conversations.contracts import (
     ThinkingDelta,
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
-from conversations.providers.claude_request import SERVER_TOOLS, VENDOR, body_of, echoed
+from conversations.providers.claude_request import SEARCHES_MAX, SERVER_TOOLS, VENDOR, body_of, echoed
 from conversations.providers.neutral import arguments_of, seconds_of, whole
 from conversations.providers.retry import retrying
 
@@ -311,7 +311,10 @@ OUTPUT_MAX = 128_000
 
 
 def _model(model_id: str, name: str) -> Model:
-    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=frozenset(SERVER_TOOLS))
+    own = frozenset(SERVER_TOOLS)
+    return Model(
+        model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=own, searches_max=SEARCHES_MAX
+    )
 
 
 MODELS = (

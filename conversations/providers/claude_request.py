@@ -25,9 +25,11 @@ THINKING = {"type": "adaptive", "display": "summarized"}
 CACHE = {"type": "ephemeral"}  # on the request itself: the API moves the mark to the last block
 
 # Tools of these names are sent as Anthropic's own. `direct`: their default also lets code call them, which
-# some models refuse. The number of uses bounds what one call may cost before we know of it.
+# some models refuse. The number of uses bounds what one call may cost before we know of it. It never changes
+# with the balance: it is part of the prefix.
+SEARCHES_MAX = 5  # of one call, each at a cent
 SERVER_TOOLS: dict[str, Block] = {
-    "web_search": {"type": "web_search_20260318", "allowed_callers": ["direct"], "max_uses": 5},
+    "web_search": {"type": "web_search_20260318", "allowed_callers": ["direct"], "max_uses": SEARCHES_MAX},
     "web_fetch": {
         "type": "web_fetch_20260318",
         "allowed_callers": ["direct"],

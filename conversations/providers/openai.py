@@ -25,7 +25,7 @@ from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers import openai_chat
 from conversations.providers.neutral import arguments_of, whole
 from conversations.providers.openai_http import Body, Complaint, Mend, client, opened, translated, unsigned
-from conversations.providers.openai_request import VENDOR, WEB_SEARCH, body_of, echoed
+from conversations.providers.openai_request import VENDOR, WEB_CALLS_MAX, WEB_SEARCH, body_of, echoed
 from conversations.providers.retry import retrying
 
 INCOMPLETE = {"max_output_tokens": Reason.LENGTH, "content_filter": Reason.REFUSAL}
@@ -213,7 +213,10 @@ OUTPUT_MAX = 128_000
 
 
 def _model(model_id: str, name: str) -> Model:
-    return Model(model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=frozenset({WEB_SEARCH}))
+    own = frozenset({WEB_SEARCH})
+    return Model(
+        model_id, name, VENDOR, WINDOW, OUTPUT_MAX, stream, READS, native=own, searches_max=WEB_CALLS_MAX
+    )
 
 
 # The newest of each size that genai-prices knows a price for.

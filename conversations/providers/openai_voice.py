@@ -14,6 +14,7 @@ MODEL = "gpt-transcribe"  # every older one is switched off on 2027-02-26 (opena
 CONNECT_SECONDS = 5.0
 SECONDS_MAX = 60.0  # 25 minutes of speech take about 20
 BYTES_MAX = 25 * 1024 * 1024  # https://platform.openai.com/docs/guides/speech-to-text
+SPEECH_SECONDS_MAX = 1_500
 # The API tells formats by the name's ending, and knows no .oga.
 ENDINGS = {
     "audio/ogg": "ogg",
@@ -50,7 +51,9 @@ async def listen(recording: Recording) -> Heard:
     ending = ENDINGS.get(recording.mime, "ogg")
     try:
         heard = await client().audio.transcriptions.create(
-            model=MODEL, file=(f"recording.{ending}", recording.content, recording.mime)
+            model=MODEL,
+            file=(f"recording.{ending}", recording.content, recording.mime),
+            languages=[recording.language] if recording.language else openai.omit,
         )
     except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
         raise NotHeard("key", type(error).__name__) from error
@@ -63,4 +66,4 @@ async def listen(recording: Recording) -> Heard:
     return Heard(heard.text.strip(), counted)
 
 
-TRANSCRIBER = Transcriber(MODEL, BYTES_MAX, listen)
+TRANSCRIBER = Transcriber(MODEL, BYTES_MAX, SPEECH_SECONDS_MAX, frozenset(ENDINGS), listen)

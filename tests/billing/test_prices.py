@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db.models.functions import Now
 from django.utils import timezone
-from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot, set_custom_snapshot
 from genai_prices.types import (
     ClauseEquals,
     ConditionalPrice,
@@ -25,7 +25,7 @@ from billing.errors import PriceUnknown
 from billing.models import RATE_FIELDS, Price, StarRate
 from billing.price_sync import MODELS, UNITS, published, rates_of, sync_prices
 from billing.prices import offered, rates_for, unit_price
-from billing.pricing import PriceUnusable, Rates, Tier, Usage, output_within, price
+from billing.pricing import NANO, PriceUnusable, Rates, Tier, Usage, output_within, price
 
 pytestmark = pytest.mark.django_db
 
@@ -271,6 +271,19 @@ def test_a_model_the_package_does_not_have_is_refused_and_the_others_are_priced(
         *UNITS,
     ]
     assert "price_refused" in caplog.text
+
+
+def test_units_cost_what_the_package_says_of_their_vendors():
+    listed = {model.id: model for provider in get_snapshot().providers for model in provider.models}
+    pictures = listed["gemini-nano-banana-2.1"].get_prices(timezone.now())
+    sound = listed["gpt-transcribe"].get_prices(timezone.now())
+    assert {
+        "transcription-second": sound.audio_hours / 3600,
+        "gemini-nano-banana-2.1:picture-token": pictures.output_image_mtok / 1_000_000,
+        "gemini-nano-banana-2.1:prompt-token": pictures.input_mtok / 1_000_000,
+        "gemini-nano-banana-2.1:output-token": pictures.output_mtok / 1_000_000,
+    } == UNITS
+    assert all(price == price.quantize(NANO) for price in UNITS.values())
 
 
 # Sums --------------------------------------------------------------------------------------------

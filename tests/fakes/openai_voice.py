@@ -1,6 +1,7 @@
 """OpenAI's transcription endpoint, as the wire has it: what it refuses, what it counts, what it heard."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,18 @@ from aiohttp import web
 
 MODELS = {"gpt-transcribe"}
 ENDINGS = {"flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm"}
-FIELDS = {"file", "model", "response_format", "language", "languages", "prompt", "keywords", "temperature"}
+# A list is sent as a field for each item, its name with brackets.
+FIELDS = {
+    "file",
+    "model",
+    "response_format",
+    "language",
+    "languages[]",
+    "prompt",
+    "keywords[]",
+    "temperature",
+}
+LANGUAGE = re.compile(r"[a-z]{2}")
 BYTES_MAX = 25 * 1024 * 1024
 
 
@@ -20,9 +32,12 @@ class OpenAiVoice:
 
     url: str = ""
     asked: list[str] = field(default_factory=list)  # the names of the files that came
-    heard: deque[tuple[str, float]] = field(default_factory=deque)
+    languages: list[list[str]] = field(default_factory=list)  # the hints that came with each
+    heard: deque[tuple[str, float | None]] = field(default_factory=deque)
     failing: deque[int] = field(default_factory=deque)  # HTTP statuses to answer with first
     stalled: asyncio.Event | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)  # somebody waits behind `stalled`
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)  # a caller left before the end
 
     @classmethod
     @asynccontextmanager
@@ -30,7 +45,8 @@ class OpenAiVoice:
         stand_in = cls()
         app = web.Application(client_max_size=2 * BYTES_MAX)
         app.router.add_post("/v1/audio/transcriptions", stand_in._transcribe)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        # Cancels a handler whose caller has gone: that is how a stopped request is noticed.
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
@@ -53,6 +69,10 @@ class OpenAiVoice:
             return _refused(404, "model_not_found", f"The model {form.get('model')} does not exist")
         if file.filename.rpartition(".")[2] not in ENDINGS:
             return _refused(400, "invalid_request_error", "Unrecognized file format.")
+        hints = [str(hint) for hint in form.getall("languages[]", [])]
+        if not all(LANGUAGE.fullmatch(hint) for hint in hints):
+            return _refused(400, "invalid_request_error", f"Invalid language: {hints}")
+        self.languages.append(hints)
         body = file.file.read()
         file.file.close()
         if not body or len(body) > BYTES_MAX:
@@ -60,10 +80,15 @@ class OpenAiVoice:
         if self.failing:
             return _refused(self.failing.popleft(), "server_error", "The server had an error")
         if self.stalled is not None:
-            await self.stalled.wait()
+            self.reached.set()
+            try:
+                await self.stalled.wait()
+            except asyncio.CancelledError:
+                self.disconnected.set()
+                raise
         text, seconds = self.heard.popleft() if self.heard else ("Words that were said", 3.2)
-        usage = {"type": "duration", "seconds": seconds}
-        return web.json_response({"text": text, "languages": [{"code": "en"}], "usage": usage})
+        usage = {} if seconds is None else {"usage": {"type": "duration", "seconds": seconds}}
+        return web.json_response({"text": text, "languages": [{"code": "en"}], **usage})
 
 
 def _refused(status: int, kind: str, message: str) -> web.Response:

@@ -65,3 +65,10 @@ def empty(telegram_id: int, *, give: Decimal = Decimal(0)) -> None:
         credit(person.pk, key=f"test:give:{give}", amount=give, kind="gift_in")
     else:
         debit(person.pk, key="test:empty", amount=person.balance, kind="gift_out", force=True)
+
+
+@asynchronous
+def leave(telegram_id: int, dollars: Decimal) -> None:
+    """Take all but so many dollars from a person whose turns have ended."""
+    person = User.objects.get(telegram_id=telegram_id)
+    debit(person.pk, key=f"test:leave:{dollars}", amount=person.balance - dollars, kind="gift_out")

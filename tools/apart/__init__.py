@@ -18,7 +18,9 @@ SECONDS_MAX = 12.0  # on a clock; the process itself may use 8 s of a core
 ANSWER_MAX = 40_000_000  # bytes that are taken from it
 
 
-async def read(reader: Literal["files", "web_pages", "pdfs"], content: bytes, **arguments: Any) -> str:
+async def read(
+    reader: Literal["files", "web_pages", "pdfs", "sounds"], content: bytes, **arguments: Any
+) -> str:
     """What the child says about these bytes. Raises ToolFailed in its words when it cannot read them."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", START, str(ROOT), json.dumps({"reader": reader, **arguments})),

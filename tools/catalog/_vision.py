@@ -59,18 +59,19 @@ def price_of_look(pages: int) -> Decimal:
 
 
 def _model() -> tuple[Model, Rates]:
-    """The cheapest model at hand that reads pictures and PDFs."""
-    seeing = []
-    for model in available().values():
-        if model.reads >= KINDS:
-            try:
-                seeing.append((model, rates_for(model.id)))
-            except PriceUnknown:
-                continue
-    if not seeing:
+    """The cheapest model at hand that reads pictures and PDFs. Raises PriceUnknown when none has a price."""
+    at_hand = [model for model in available().values() if model.reads >= KINDS]
+    # The demo sees nothing, and says so: only where there is nobody else, priced or not.
+    seeing = [model for model in at_hand if model.vendor != "demo"] or at_hand
+    priced = []
+    for model in seeing:
+        try:
+            priced.append((model, rates_for(model.id)))
+        except PriceUnknown:
+            continue
+    if not priced:
         raise PriceUnknown("a model that sees")
-    # The demo sees nothing, and says so: only where there is nobody else.
-    return min(seeing, key=lambda each: (each[0].vendor == "demo", each[1].tiers[0].input, each[0].id))
+    return min(priced, key=lambda each: (each[1].tiers[0].input, each[0].id))
 
 
 async def look(file: File, content: bytes, question: str) -> ToolOutput:
