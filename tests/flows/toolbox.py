@@ -5,6 +5,7 @@ from decimal import Decimal
 from accounts.models import User
 from billing.ledger import credit, debit
 from billing.models import BalanceOperation
+from conversations.models import Turn
 from conversations.write_behind import flush
 from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
@@ -28,10 +29,16 @@ async def as_asked(claude: AnthropicStandIn, person: Person, *uses: Use, last: s
         ),
         SECONDS_MAX,
     )
+    await eventually(_at_rest, "the end of the turn")
     said = claude.requests[-1].body["messages"][-1]["content"]
     results = [block for block in said if block["type"] == "tool_result"]
     assert len(results) == len(uses)
     return results
+
+
+@asynchronous
+def _at_rest() -> bool:
+    return not Turn.objects.filter(state=Turn.State.RUNNING).exists()
 
 
 @asynchronous
