@@ -1,5 +1,5 @@
 """The room where foreign bytes are read: always in a process of its own, with little memory and time.
 
-`apart.py` is the door: it starts the process and hears what it found. Everything else here runs on
-the other side of it, knows no setting and no table, and starts with an empty environment.
+`apart.py` asks, through the one door to such processes (config.apart), and hears what was found. Everything
+else here runs on its other side, knows no setting and no table, and starts with an empty environment.
 """

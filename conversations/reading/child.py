@@ -1,21 +1,10 @@
-"""The other side of the border: limits first, then the bytes.
-
-Whatever a parser does with hostile bytes ends with this process: its memory, its time and the files
-it could write are bounded by the kernel, it has no environment to read secrets from, and what it
-says is only data to the side that started it.
-"""
+"""What is in a file a person sent, on the other side of the border (config.apart_child)."""
 
 import importlib
-import json
-import resource
-import sys
 
 from conversations.reading.findings import Findings, Unreadable
 from conversations.reading.sniffing import media_type
 
-MEMORY_BYTES = 768 * 1024 * 1024  # address space; a photo of 100 megapixels takes 400 MB
-CPU_SECONDS = 8
-DESCRIPTORS_MAX = 64  # the interpreter's own modules are read through these
 READERS = {  # each has `read(mime, content) -> Findings`; only the one that is needed is loaded
     "image/": "conversations.reading.pictures",
     "application/pdf": "conversations.reading.pdfs",
@@ -26,13 +15,9 @@ READERS = {  # each has `read(mime, content) -> Findings`; only the one that is 
 }
 
 
-def main() -> int:
-    """Read one file from stdin, and write what it holds to stdout."""
-    _take_limits()
-    head = json.loads(sys.stdin.buffer.readline())
-    content = sys.stdin.buffer.read()
-    sys.stdout.buffer.write(findings(content, head["name"], head["declared"]).dumped())
-    return 0
+def answer(content: bytes, name: str, declared: str) -> bytes:
+    """What is in these bytes, as the border lets it through."""
+    return findings(content, name, declared).dumped()
 
 
 def findings(content: bytes, name: str, declared: str) -> Findings:
@@ -48,12 +33,3 @@ def findings(content: bytes, name: str, declared: str) -> Findings:
     except (MemoryError, RecursionError):
         return Findings(fault="too_much")
     return found
-
-
-def _take_limits() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS_MAX, DESCRIPTORS_MAX))
-    sys.setrecursionlimit(500)

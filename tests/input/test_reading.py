@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from conversations.reading.apart import ROOT, START, read
-from conversations.reading.child import CPU_SECONDS, MEMORY_BYTES
+from config.apart import ROOT, START
+from config.apart_child import CPU_SECONDS, MEMORY_BYTES
+from conversations.reading.apart import read
 from conversations.reading.findings import TEXT_MAX, WORDS
 from conversations.reading.pdfs import PAGES_SHOWN_MAX
 from tests.input import made
@@ -114,13 +115,14 @@ def test_reading_rubbish_stays_within_its_memory():
     """The largest picture that is read at all, and all the rubbish: the most that one process took."""
     largest = made.picture("PNG", (10_000, 9_999))
     # The kernel's own high-water mark of this process; ru_maxrss would count the parent it was forked from.
-    start = START.replace("sys.exit(main())", "main(); sys.stderr.write(open('/proc/self/status').read())")
+    start = START.replace("main()", "main(); sys.stderr.write(open('/proc/self/status').read())")
     taken = []
     for content, name in [
         (largest, "a.png"),
         *((content, name) for content, name, _ in RUBBISH.values() if content),
     ]:
-        question = json.dumps({"name": name, "declared": ""}).encode() + b"\n" + content
+        asked = {"reader": "conversations.reading.child", "name": name, "declared": ""}
+        question = json.dumps(asked).encode() + b"\n" + content
         command = [sys.executable, "-I", "-c", start, str(ROOT)]
         ended = subprocess.run(command, input=question, env={}, capture_output=True)
         taken.append(int(re.search(rb"VmHWM:\s+(\d+) kB", ended.stderr)[1]) * 1024)
@@ -132,7 +134,7 @@ def test_reading_rubbish_stays_within_its_memory():
 
 def test_a_process_that_wants_too_much_memory_is_ended_and_its_time_and_files_are_bounded():
     script = (
-        "import resource; from conversations.reading import child; child._take_limits();"
+        "import resource; from config.apart_child import take_limits; take_limits();"
         " print(resource.getrlimit(resource.RLIMIT_CPU)[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1], flush=True);"
         " bytearray(2**30)"
     )
