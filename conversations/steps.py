@@ -102,7 +102,8 @@ def open_step(
         rates = rates_for(model.id)
         prompt = _prompt(turn, model, rows)
         offered = _offered(turn.thread, model)
-        searching = replace(prompt, web_searches=_searches(offered, model))
+        searches = model.searches_max if any(spec.native for spec in offered) else 0
+        searching = replace(prompt, web_searches=searches)
         wanted = min(OUTPUT_MAX, model.output_max)
         estimate = price(replace(searching, output=wanted), rates)
         left = _hold(turn, first, estimate)
@@ -139,11 +140,6 @@ def _offered(thread: Thread, model: Model) -> tuple[ToolSpec, ...]:
     """The thread's tools, without those that only other vendors run."""
     specs = tools_of(thread) if model.tools else ()
     return tuple(spec for spec in specs if not spec.native or spec.name in model.native)
-
-
-def _searches(offered: Sequence[ToolSpec], model: Model) -> int:
-    """Searches that its vendor may charge for in the next call."""
-    return model.searches_max if any(spec.native for spec in offered) else 0
 
 
 def _open_summary(

@@ -7,6 +7,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from billing.models import BalanceOperation, Price
+from billing.price_sync import sync_prices
 from config.aio import in_db
 from conversations.contracts import NewFile, ToolOutput
 from conversations.models import Turn
@@ -31,6 +32,7 @@ RATE = Decimal("0.001")  # dollars a second
 
 @books.asynchronous
 def priced() -> None:
+    sync_prices()  # the bot's own seeding leaves a list alone that has a price already
     Price.objects.create(
         item="sandbox-second:local", per_unit=RATE, source="test", effective_from=timezone.now()
     )

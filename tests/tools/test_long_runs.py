@@ -81,7 +81,7 @@ def worked(step: Step, output: ToolOutput = OUTPUT) -> int:
     """What a worker does of it."""
     run_id = asked(step)
     assert working.claim(run_id, "a worker")
-    working.end(run_id, "a worker", State.DONE, output)
+    working.conclude(LongRun.objects.get(pk=run_id), "a worker", State.DONE, output, seconds=1)
     return run_id
 
 
