@@ -57,6 +57,8 @@ UNITS = {
     "gemini-nano-banana-2.1:picture-token": Decimal(30) / MILLION,
     "gemini-nano-banana-2.1:prompt-token": Decimal("1.50") / MILLION,
     "gemini-nano-banana-2.1:output-token": Decimal("7.50") / MILLION,
+    # Two processors at $0.000014 each and half a GiB at $0.0000045 a GiB (E2B's price page, November 2026).
+    "sandbox-second:e2b": Decimal("0.00003025"),
 }
 
 # Telegram pays $0.013 for a Star, keeps 35 % at withdrawal and 15 % with topics; no margin of ours.

@@ -14,8 +14,10 @@ from urllib.parse import quote, urlsplit
 import structlog
 
 MASK = "[redacted]"
-# The shapes of the keys this program meets: a bot token, Anthropic and OpenAI, Google.
-SECRET_SHAPES = re.compile(r"\d{6,}:[\w-]{35}|sk-ant-[\w-]{8,}|\bsk-[\w-]{16,}|AIza[\w-]{30,}")
+# The shapes of the keys this program meets: a bot token, Anthropic and OpenAI, Google, E2B.
+SECRET_SHAPES = re.compile(
+    r"\d{6,}:[\w-]{35}|sk-ant-[\w-]{8,}|\bsk-[\w-]{16,}|AIza[\w-]{30,}|\be2b_[\da-f]{40}"
+)
 URL_PASSWORD = re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/@]+(?=@)")
 SECRET_LENGTH_MIN = 6  # a shorter "secret" would black out ordinary words
 # They say at INFO what we say in our own events or what happens every few seconds, or put whole requests

@@ -170,6 +170,7 @@ def _on_delete(field: "models.ForeignKey[Any, Any]") -> str:
         "CASCADE": "goes with it",
         "PROTECT": "keeps it from being deleted",
         "SET_NULL": "is emptied with it",
+        "DO_NOTHING": "outlives it",
     }
     return what[field.remote_field.on_delete.__name__]  # type: ignore[union-attr]  # Django sets it
 

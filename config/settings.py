@@ -210,6 +210,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "tidy sandboxes": {"task": "tools.tasks.tidy_sandboxes", "schedule": 300.0, "options": {"expires": 300}},
     "prune the inbox": {
         "task": "telegram_bot.tasks.prune_inbox",
         "schedule": 86400.0,
@@ -298,8 +299,16 @@ COMPACT_AT_TOKENS = env.whole("COMPACT_AT_TOKENS", 150_000, least=1_000, most=10
 
 TITLES = env.flag("TITLES", default=True)
 
-# Where the Python that models write runs: auto is local where this machine can confine it, else off.
-SANDBOX = env.choice("SANDBOX", "auto", ("auto", "local", "off"))
+# Where the Python that models write runs: auto is e2b with its key, else local where this machine can confine
+# it, else off.
+SANDBOX = env.choice("SANDBOX", "auto", ("auto", "e2b", "local", "off"))
+E2B_API_KEY = env.text("E2B_API_KEY")
+E2B_DOMAIN = env.text("E2B_DOMAIN", "e2b.app")
+# Both follow from the domain; others are for a gateway, or a stand-in.
+E2B_API_URL = env.address("E2B_API_URL", schemes=("https", "http"))
+E2B_SANDBOX_URL = env.address("E2B_SANDBOX_URL", schemes=("https", "http"))
+if SANDBOX == "e2b" and not E2B_API_KEY:
+    raise ImproperlyConfigured("SANDBOX is e2b, which needs E2B_API_KEY; without it use auto.")
 
 # Money: US dollars -----------------------------------------------------------------------------------
 
@@ -324,6 +333,7 @@ LOGGING = {
         ANTHROPIC_API_KEY,
         OPENAI_API_KEY,
         GEMINI_API_KEY,
+        E2B_API_KEY,
         DATABASE_URL,
         REDIS_URL,
     ),

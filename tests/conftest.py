@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _forget_own_settings() -> None:
     """A person's keys and .env must not reach a test: it could talk to their bot."""
-    names = re.findall(r"^#?\s*([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    names = re.findall(r"^#?\s*([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     for name in names:
         for variable in (name, f"{name}_FILE"):
             if variable not in {"DATABASE_URL", "REDIS_URL"} and variable in os.environ:

@@ -97,3 +97,33 @@ class LongRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.call_id}"
+
+
+class ThreadSandbox(models.Model):
+    """Which sandbox of E2B is a conversation's.
+
+    A row first: the key of its creation stands here before one is asked for, so that whoever asks again, after
+    a crash or at the same time, gets the same one. The row outlives its conversation until the sandbox is gone.
+    """
+
+    # No constraint: a conversation is erased whatever stands here, and its sandbox goes after it.
+    thread = models.OneToOneField(
+        Thread, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    creation_key = models.CharField(
+        max_length=36, help_text="The idempotency key of its creation: asked for twice, E2B makes one."
+    )
+    sandbox_id = models.CharField(
+        max_length=64, blank=True, help_text="E2B's id of it; empty while there is none."
+    )
+    made = models.PositiveIntegerField(
+        default=0, help_text="How many it has had: from the second on, earlier files were lost."
+    )
+    lease_owner = models.CharField(max_length=32, blank=True, help_text="The run that uses it now.")
+    lease_until = models.DateTimeField(null=True, help_text="Until then that run is taken to be alive.")
+    used_at = models.DateTimeField(
+        db_index=True, help_text="When code last began to run in it; long ago, it is taken away."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.sandbox_id or 'none'} of thread {self.thread_id}"

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from tools import long_runs, working
-from tools.sandbox import forget_old_folders
+from tools.sandbox import forget_old_folders, tidy
 
 
 @shared_task(
@@ -22,3 +22,9 @@ def forget_long_runs() -> int:
     """Take away long runs whose outcome has long been kept, their files, and sandboxes nobody uses."""
     forget_old_folders()
     return long_runs.forget_old()
+
+
+@shared_task(ignore_result=True)
+def tidy_sandboxes() -> int:
+    """End the sandboxes at E2B of erased and of quiet conversations, and those that belong to none."""
+    return tidy()

@@ -17,6 +17,7 @@ CANARIES = {
     "ANTHROPIC_API_KEY": 'canary "anthropic"\\key é',
     "OPENAI_API_KEY": "canary-key-of-a-server-of-ones-own",
     "GEMINI_API_KEY": "canary-gemini-key",
+    "E2B_API_KEY": "canary-e2b-key",
     "SECRET_KEY": "canary-django-key-that-is-long-enough",
     "DATABASE_URL": "postgres://starling:canary%2Fpg@127.0.0.1:1/starling",
     "REDIS_URL": "redis://:canary-redis@127.0.0.1:1/0",
@@ -30,9 +31,9 @@ import structlog
 from django.conf import settings
 secrets = [
     settings.TELEGRAM_BOT_TOKEN, settings.ANTHROPIC_API_KEY, settings.OPENAI_API_KEY,
-    settings.GEMINI_API_KEY, settings.SECRET_KEY,
+    settings.GEMINI_API_KEY, settings.E2B_API_KEY, settings.SECRET_KEY,
     settings.DATABASE_URL, settings.REDIS_URL,
-    "sk-ant-api03-canary_canary_canary", "sk-proj-canarycanarycanary", "AIza" + "canary" * 6,
+    "sk-ant-api03-canary_canary_canary", "sk-proj-canarycanarycanary", "AIza" + "canary" * 6, "e2b_" + "ca" * 20,
 ]
 log = structlog.get_logger("test")
 logging.getLogger("library").error("POST https://api.telegram.org/bot%s/getMe", settings.TELEGRAM_BOT_TOKEN)
@@ -68,6 +69,7 @@ def test_no_secret_reaches_the_log_in_any_way(form: str) -> None:
     assert end.stderr.count(MASK) > 50, "the events themselves must be there"
     assert "uncaught" in end.stderr
     assert "canary" not in end.stdout + end.stderr
+    assert "e2b_caca" not in end.stdout + end.stderr
 
 
 def test_every_line_of_the_json_log_is_an_object_with_its_level_and_time() -> None:

@@ -35,7 +35,7 @@ def roles() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def example() -> set[str]:
-    return set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 def plain(command: str) -> str:
@@ -69,7 +69,7 @@ def test_every_variable_of_the_compose_file_is_one_the_settings_read(compose: An
     for name in compose["services"].keys() - STATEFUL:
         variables = {variable.removesuffix("_FILE") for variable in compose["services"][name]["environment"]}
         assert variables <= example, name
-    named = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    named = set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
     assert named <= example
 
 

@@ -66,6 +66,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("OPENAI_MODELS", "qwen3:32b+video", "not 'qwen3:32b+video'"),
         ("OPENAI_MODELS", "qwen3, qwen3@8192", "names qwen3 twice"),
         ("DEFAULT_MODEL", "gemini-4-argon", "needs GEMINI_API_KEY"),
+        ("SANDBOX", "e2b", "needs E2B_API_KEY"),
+        ("SANDBOX", "docker", "must be one of auto, e2b, local, off"),
+        ("E2B_API_URL", "api.e2b.app", "a URL that begins with https or http"),
         ("SECRET_KEY_FILE", "/nowhere/at/all", "names a file that cannot be read"),
     ],
 )
@@ -182,7 +185,7 @@ def test_reading_the_env_file_leaves_the_environment_alone(
 
 
 def test_the_example_names_exactly_the_variables_the_settings_read(read: Any) -> None:
-    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    example = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert example == read()["env"].names
 
 

@@ -41,19 +41,24 @@ PACKAGE = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?(?:\[[A-Za-z0-9_,-]{1,64}\])?"
     r"(?:(?:==|>=|<=|~=|!=|<|>)[0-9][A-Za-z0-9.*+!-]{0,31})?"
 )
+ANEW = (
+    "The sandbox of this conversation was gone, so this ran in a new one: what earlier runs had written or "
+    "installed is not there."
+)
 INPUT_READ = re.compile(re.escape(INPUTS) + r"/([^'\"\n{}*]+)")
 ENDINGS: dict[Ending, str] = {
     "time": "It was stopped: it ran longer than {seconds} seconds. Give a larger timeout_seconds, or do less.",
     "memory": "It was stopped: it used too much memory. Work on smaller pieces.",
     "disk": "It was stopped: it wrote too much to disk, and what it wrote is gone. Write less.",
     "processes": "It was stopped: it started too many processes or threads.",
+    "output": "It was stopped: it printed too much. Print less, and write long results to a file.",
 }
 
 
 def most(arguments: Mapping[str, Any]) -> Decimal:
     """Dollars a run may cost: every second it is allowed."""
     place = sandbox()
-    rate = unit_price(place.price_item, unpriced=Decimal(0)) if place else Decimal(0)
+    rate = unit_price(place.price_item, unpriced=place.unpriced) if place else Decimal(0)
     seconds = int(arguments["timeout_seconds"])
     return (rate * seconds).quantize(NANO, rounding=ROUND_CEILING)
 
@@ -117,7 +122,8 @@ async def execute_python(
         ) from error
     except Stopped as stopped:
         raise ToolFailed("It was stopped.", **await _charge(place, stopped.seconds)) from stopped
-    charge = await _charge(place, outcome.seconds)
+    # Never above the ceiling that the hold covers: ending a run takes a moment of its own.
+    charge = await _charge(place, min(outcome.seconds, timeout_seconds))
     return ToolOutput(told(outcome, timeout_seconds), files=outcome.files, **charge)
 
 
@@ -128,7 +134,7 @@ class _Charge(TypedDict):
 
 async def _charge(place: Sandbox, seconds: float) -> _Charge:
     """What so many seconds cost, to the millisecond."""
-    rate = await in_db(unit_price)(place.price_item, unpriced=Decimal(0))
+    rate = await in_db(unit_price)(place.price_item, unpriced=place.unpriced)
     milliseconds = round(seconds * 1000)
     cost = (rate * milliseconds / 1000).quantize(NANO, rounding=ROUND_CEILING)
     return _Charge(
@@ -176,7 +182,7 @@ async def _inputs(context: ToolContext, code: str, file_ids: Sequence[str]) -> l
 
 def told(outcome: Outcome, seconds: int) -> str:
     """What came of a run, as the model reads it."""
-    lines = []
+    lines = [ANEW] if outcome.is_anew else []
     if outcome.ending in ENDINGS:
         lines.append(ENDINGS[outcome.ending].format(seconds=seconds))
     elif outcome.ending == "failed":
@@ -205,4 +211,5 @@ def here() -> Tool | None:
         f"the standard library, {', '.join(place.modules)}" if place.modules else "the standard library only"
     )
     may = "packages can be installed" if place.takes_packages else "nothing can be installed"
-    return replace(execute_python, description=f"{execute_python.description}\n\nThere is {there}; {may}.")
+    words = f"{execute_python.description}\n\nThere is {there}; {may}. {place.manner}"
+    return replace(execute_python, description=words.rstrip())

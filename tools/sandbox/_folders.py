@@ -9,21 +9,19 @@ import shutil
 import stat
 import time
 from asyncio import sleep
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
 
 from conversations.contracts import NewFile
-from tools.sandbox.contract import OUTPUT_FILE_MAX, OUTPUT_FILES_MAX, Input, mime_of, safe_name
+from tools.sandbox.contract import OUTPUT_FILE_MAX, Input, Snapshot, mime_of, picked, safe_name
 
 FOLDER_MAX = 256 * 1024 * 1024  # bytes a thread's code may keep on disk
 ENTRIES_MAX = 5_000  # files and folders of it
 KEPT_SECONDS = 7 * 24 * 3600  # after so long without a run a thread's folder goes
 LOCK_SECONDS = 0.1  # between two looks whether another run of the same thread has ended
 NOBODY = "nobody"  # who root becomes: root's processes are not counted by any limit
-
-Snapshot = Mapping[str, tuple[int, int]]  # path below outputs → time of its last change, bytes
 
 
 def home() -> Path:
@@ -90,20 +88,8 @@ class Folder:
 
     def new_files(self, before: Snapshot) -> tuple[tuple[NewFile, ...], tuple[str, ...]]:
         """Files that are new or have changed since, and a line for each that does not come along."""
-        files: list[NewFile] = []
-        left_out: list[str] = []
-        for name, found in sorted(self._files()):
-            if before.get(name) == (found.st_mtime_ns, found.st_size):
-                continue
-            if found.st_size > OUTPUT_FILE_MAX:
-                left_out.append(f"{name}: {found.st_size} bytes, at most {OUTPUT_FILE_MAX} come back")
-            elif len(files) == OUTPUT_FILES_MAX:
-                left_out.append(f"{name}: at most {OUTPUT_FILES_MAX} files come back; write a zip file")
-            elif found.st_size:
-                label = safe_name(name)
-                files.append(NewFile(label, mime_of(label), self._read(name)))
-            else:
-                left_out.append(f"{name}: it is empty")
+        names, left_out = picked(before, self.snapshot())
+        files = [NewFile(label := safe_name(name), mime_of(label), self._read(name)) for name in names]
         return tuple(files), tuple(left_out)
 
     def forget(self, before: Snapshot) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, Protocol
 
 from conversations.contracts import NewFile
@@ -14,8 +15,10 @@ OUTPUT_FILES_MAX = 10  # files of one run that come back
 OUTPUT_FILE_MAX = 20 * 1024 * 1024  # bytes of one of them
 STREAM_MAX = 30_000  # characters of stdout, and of stderr, that are kept: the beginning and the end
 NAME_MAX = 100  # characters of an input's name
+LINE_MAX = 200  # characters of a line that is told while it runs
 
-Ending = Literal["done", "failed", "time", "memory", "disk", "processes"]
+Ending = Literal["done", "failed", "time", "memory", "disk", "processes", "output"]
+Snapshot = Mapping[str, tuple[int, int]]  # path below outputs → time of its last change in ns, bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Outcome:
     seconds: float  # how long it ran, which is what is charged
     files: tuple[NewFile, ...] = ()  # new or changed under /tmp/outputs
     left_out: tuple[str, ...] = ()  # files that were too large or too many, and why
+    is_anew: bool = False  # the thread's earlier sandbox was gone, and with it what earlier runs had written
 
 
 class Stopped(asyncio.CancelledError):
@@ -60,8 +64,20 @@ class Sandbox(Protocol):
         """The unit of billing.Price that a second of a run is charged by."""
 
     @property
+    def unpriced(self) -> Decimal | None:
+        """Dollars a second costs where staff never set a price; None: then nothing is run."""
+
+    @property
+    def company(self) -> str:
+        """Who else gets the code and its files, for the person to know; nothing when nobody does."""
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """What is there beside the standard library and worth naming."""
+
+    @property
+    def manner(self) -> str:
+        """How code runs here where that is not as a program, in a sentence for the model."""
 
     async def run(
         self,
@@ -77,6 +93,30 @@ class Sandbox(Protocol):
 
         Cancelled, it ends the code at once and raises Stopped. Raises SandboxUnavailable.
         """
+
+
+def picked(before: Snapshot, after: Snapshot) -> tuple[list[str], list[str]]:
+    """Names of files that are new or have changed, and a line for each that does not come along."""
+    names: list[str] = []
+    left_out: list[str] = []
+    for name, (changed, size) in sorted(after.items()):
+        if before.get(name) == (changed, size):
+            continue
+        if size > OUTPUT_FILE_MAX:
+            left_out.append(f"{name}: {size} bytes, at most {OUTPUT_FILE_MAX} come back")
+        elif len(names) == OUTPUT_FILES_MAX:
+            left_out.append(f"{name}: at most {OUTPUT_FILES_MAX} files come back; write a zip file")
+        elif size:
+            names.append(name)
+        else:
+            left_out.append(f"{name}: it is empty")
+    return names, left_out
+
+
+def last_line(text: str) -> str:
+    """The last line of what was printed that says something, for the person who waits."""
+    lines = text[-LINE_MAX * 2 :].strip().splitlines()
+    return lines[-1][:LINE_MAX] if lines else ""
 
 
 def safe_name(name: str) -> str:

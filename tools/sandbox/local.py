@@ -17,6 +17,7 @@ import sysconfig
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -33,6 +34,7 @@ from tools.sandbox.contract import (
     Outcome,
     SandboxUnavailable,
     Stopped,
+    last_line,
     shortened,
 )
 
@@ -47,7 +49,6 @@ TMP_MAX = 64 * 1024**2  # bytes of /tmp beside the outputs, and of /dev/shm: the
 MAIN = "/tmp/code/main.py"  # noqa: S108
 NICENESS = 10  # the bot and the databases come first
 WATCH_SECONDS = 0.2  # between two looks at memory and disk: 100 MB may be written meanwhile
-LINE_MAX = 200  # characters of a line that is told while it runs
 PROBE_SECONDS = 10
 # Worth naming to a model where they are there.
 MODULES = ("numpy", "matplotlib", "pandas", "scipy", "sympy", "PIL", "openpyxl")
@@ -93,7 +94,10 @@ class Local:
     """The sandboxes of this machine."""
 
     takes_packages = False
-    price_item = "sandbox-second:local"  # free until staff give it a price
+    price_item = "sandbox-second:local"
+    unpriced = Decimal(0)  # free until staff give it a price
+    manner = ""
+    company = ""
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -165,8 +169,8 @@ async def _listen(stream: asyncio.StreamReader, tell: Callable[[str], None]) -> 
     text = ""
     while chunk := await stream.read(65536):
         text += chunk.decode(errors="replace")
-        if lines := text[-LINE_MAX * 2 :].strip().splitlines():
-            tell(lines[-1][:LINE_MAX])
+        if line := last_line(text):
+            tell(line)
         if len(text) > 4 * STREAM_MAX:
             text = shortened(text)
     return shortened(text)
