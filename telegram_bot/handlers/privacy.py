@@ -23,6 +23,7 @@ from telegram_bot.presses import Pressed, answer, put, seal_for
 from telegram_bot.services import KEPT_FOR, Desk
 from telegram_bot.tasks import gather_soon
 from telegram_bot.texts import say
+from tools.sandbox import sandbox
 
 STOPPING_SECONDS = 8.0  # for an answer under way to be stopped, kept and charged
 TRY_EVERY_SECONDS = 0.2
@@ -38,7 +39,12 @@ async def on_privacy(message: Message, desk: Desk) -> None:
     assert retention is not None
     vendors = sorted({VENDORS[model.vendor] for model in desk.models.values() if model.vendor in VENDORS})
     kept = retention.chosen(user)
-    await reply(message, "privacy", vendors=", ".join(vendors), kept=kept, inbox_days=KEPT_FOR.days)
+    place = sandbox()
+    runs_python = place.company if place else ""
+    names = ", ".join(vendors)
+    await reply(
+        message, "privacy", vendors=names, runs_python=runs_python, kept=kept, inbox_days=KEPT_FOR.days
+    )
 
 
 async def on_export(message: Message) -> None:
