@@ -15,7 +15,7 @@ from conversations.contracts import ToolFailed
 from conversations.models import UserFile
 from telegram_bot.doctor.findings import Check, Finding, bad, look, well
 from tools.catalog import _formula, _latex
-from tools.sandbox import sandbox, why_not
+from tools.sandbox import sandbox, trouble, why_not
 
 FREE_BYTES_MIN = 1024**3
 GIB = 1024**3
@@ -25,7 +25,15 @@ DPI = 150
 
 
 def _sandbox() -> Iterator[Finding]:
-    if sandbox() is not None:
+    place = sandbox()
+    if place is not None and place.company:
+        why = trouble()
+        yield (
+            bad(f"Python cannot run at {place.company}: {why}")
+            if why
+            else well(f"Python can run at {place.company}.")
+        )
+    elif place is not None:
         yield well("Python can run here, in a sandbox.")
     elif settings.SANDBOX == "local":
         yield bad(f"SANDBOX is local, but Python cannot run here: {why_not()}")

@@ -13,7 +13,7 @@ from tests.fakes.e2b import KEY, E2BStandIn
 from tests.sandbox.conftest import OTHER, THREAD, Place
 from tools.models import ThreadSandbox
 from tools.sandbox.contract import Input, Outcome, SandboxUnavailable
-from tools.sandbox.e2b import IDLE_SECONDS, ROOM_SECONDS, client, kill_unused
+from tools.sandbox.e2b import IDLE_SECONDS, ROOM_SECONDS, client, kill_unused, trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -253,6 +253,17 @@ async def test_what_a_killed_worker_left_running_ends_with_the_next_run(far: Pla
     assert kernel.id in e2b.alive[0].kernels
     await far.run("1")
     assert list(e2b.alive[0].kernels) == ["default"]
+
+
+async def test_the_doctor_learns_what_keeps_it_from_working(far: Place, e2b: E2BStandIn, settings):
+    assert await trouble() == ""
+    settings.E2B_API_KEY = "e2b_wrong"
+    client.cache_clear()
+    assert "refuses E2B_API_KEY" in await trouble()
+    settings.E2B_API_URL = "http://127.0.0.1:1"
+    client.cache_clear()
+    assert "cannot be reached" in await trouble()
+    assert e2b.machines == {}
 
 
 # What nobody uses ------------------------------------------------------------------------------------

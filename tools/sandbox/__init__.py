@@ -9,7 +9,7 @@ from tools.sandbox._folders import forget_old as forget_old_folders
 from tools.sandbox.contract import Sandbox
 from tools.sandbox.local import Local, confinement
 
-__all__ = ["forget_old_folders", "sandbox", "tidy", "why_not"]
+__all__ = ["forget_old_folders", "sandbox", "tidy", "trouble", "why_not"]
 
 
 @functools.cache
@@ -31,6 +31,13 @@ def tidy() -> int:
     from tools.sandbox.e2b import kill_unused  # noqa: PLC0415  as above
 
     return asyncio.run(kill_unused())
+
+
+def trouble() -> str:
+    """What keeps E2B from running anything, as it says now, for whoever runs this; nothing when nothing does."""
+    from tools.sandbox.e2b import trouble as at_e2b  # noqa: PLC0415  as above
+
+    return asyncio.run(at_e2b())
 
 
 def why_not() -> str:

@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from e2b import SandboxQuery
-from e2b.exceptions import GuestUnresponsiveException, SandboxNotFoundException
+from e2b.exceptions import AuthenticationException, GuestUnresponsiveException, SandboxNotFoundException
 from e2b_code_interpreter import E2B as Client  # type: ignore[import-untyped]
 from e2b_code_interpreter import AsyncSandbox
 
@@ -148,6 +148,17 @@ def _told_apart(thread_id: int) -> Iterator[None]:
     except FAILURES as error:
         log.warning("sandbox.failed", thread=thread_id, error=type(error).__name__, said=str(error)[:200])
         raise SandboxUnavailable(type(error).__name__) from error
+
+
+async def trouble() -> str:
+    """Why nothing can be run, in words for whoever runs this; nothing when it can. Makes no machine."""
+    try:
+        await client().AsyncSandbox.list(limit=1).next_items()
+    except AuthenticationException:
+        return "it refuses E2B_API_KEY. Make another one at e2b.dev/dashboard."
+    except FAILURES as error:
+        return f"it cannot be reached ({type(error).__name__}). Look at E2B_DOMAIN and E2B_API_URL, or try later."
+    return ""
 
 
 # What nobody uses ------------------------------------------------------------------------------------
