@@ -101,6 +101,7 @@ class Machine:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="e2b-")))
     kernels: dict[str, Kernel] = field(default_factory=dict)
+    started: list[Kernel] = field(default_factory=list)  # every one there ever was
     lives: list[int] = field(default_factory=list)  # every timeout it was given, in seconds
     pauses: int = 0
 
@@ -149,11 +150,12 @@ class Machine:
             *words, sys.executable, "-B", str(KERNEL), stdin=PIPE, stdout=PIPE, limit=LINE_MAX
         )
         self.kernels[id] = Kernel(id, cwd, process)
+        self.started.append(self.kernels[id])
         return self.kernels[id]
 
     async def close(self) -> None:
-        processes = [kernel.process for kernel in self.kernels.values()]
         self.die()
-        for process in processes:
-            await process.wait()
+        for kernel in self.started:
+            kernel.kill()
+            await kernel.process.communicate()  # to the end of its pipes, so that they close
         shutil.rmtree(self.folder, ignore_errors=True)
