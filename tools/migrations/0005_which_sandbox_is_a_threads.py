@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('conversations', '0005_gone_models_and_told_instructions'),
-        ('tools', '0003_deliveries_of_long_runs'),
+        ('tools', '0004_runs_that_took_too_long'),
     ]
 
     operations = [
