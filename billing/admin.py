@@ -1,5 +1,6 @@
 """Money, to look at. It moves in one place only: the page that adjusts a balance, through the ledger."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from billing import admin_adjust, admin_stars
 from billing.models import (
     LONG_FIELDS,
     RATE_FIELDS,
+    AbsorbedCost,
     BalanceOperation,
     Hold,
     Payment,
@@ -24,6 +26,11 @@ from billing.models import (
     UnmatchedTransaction,
     Voucher,
 )
+
+
+def _listed(details: Mapping[str, Any]) -> SafeString | str:
+    lines = [f"{name}: {value}" for name, value in details.items()]
+    return format_html('<pre class="starling-pre">{}</pre>', "\n".join(lines)) if lines else NOTHING
 
 
 @admin.register(BalanceOperation)
@@ -39,6 +46,7 @@ class OperationPage(LookPage[BalanceOperation]):
     fields = (
         ("kind", "user"),
         ("amount_exact", "after_exact"),
+        "cost_exact",
         "key",
         ("actor", "reason"),
         "details_shown",
@@ -72,10 +80,15 @@ class OperationPage(LookPage[BalanceOperation]):
     def after_exact(self, operation: BalanceOperation) -> str:
         return exact_dollars(operation.balance_after)
 
+    @admin.display(description="its vendor asks")
+    def cost_exact(self, operation: BalanceOperation) -> str:
+        if operation.kind not in BalanceOperation.CHARGES:
+            return NOTHING
+        return exact_dollars(-operation.amount if operation.cost is None else operation.cost)
+
     @admin.display(description="details")
     def details_shown(self, operation: BalanceOperation) -> SafeString | str:
-        lines = [f"{name}: {value}" for name, value in operation.details.items()]
-        return format_html('<pre class="starling-pre">{}</pre>', "\n".join(lines)) if lines else NOTHING
+        return _listed(operation.details)
 
     def get_urls(self) -> list[URLPattern]:
         guarded = self.admin_site.admin_view
@@ -115,6 +128,29 @@ class HoldPage(LookPage[Hold]):
     )
     def state_shown(self, hold: Hold) -> str:
         return Hold.State(hold.state).name.capitalize()
+
+
+@admin.register(AbsorbedCost)
+class AbsorbedCostPage(LookPage[AbsorbedCost]):
+    """What vendors ask that nobody was charged for."""
+
+    list_display = ("kind", "person", "cost_usd", "key", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("user",)
+    search_fields = ("=key", "=user__telegram_id", "user__username")
+    search_help_text = "A key, a username or a Telegram id"
+    date_hierarchy = "created_at"
+    fields = (("kind", "user"), "cost_exact", "key", "details_shown", "created_at")
+    person = link_column("user", "person")
+    cost_usd = money_column("cost")
+
+    @admin.display(description="cost")
+    def cost_exact(self, row: AbsorbedCost) -> str:
+        return exact_dollars(row.cost)
+
+    @admin.display(description="details")
+    def details_shown(self, row: AbsorbedCost) -> SafeString | str:
+        return _listed(row.details)
 
 
 admin.site.register(Payment, admin_stars.PaymentPage)

@@ -10,28 +10,25 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection
-from django.db.models import Sum
 from django.db.models.functions import Now
 
 from accounts.models import User
 from billing import locks
+from billing.admission import admit
 from billing.errors import (
     AmountUnusable,
-    CapReached,
     HoldClosed,
     HoldUnknown,
     InsufficientFunds,
     KeyMisused,
     LedgerMisused,
-    SpendingBlocked,
-    TooManyTurns,
 )
 from billing.models import BalanceOperation, Hold
 from billing.pricing import NANO
@@ -76,7 +73,7 @@ def hold(user_id: int, *, key: str, estimate: Decimal, expires_in: timedelta) ->
         mine.expires_at = clock + expires_in
         _save(user, mine)
         return mine
-    _admit(user, others, clock)
+    admit(user, running=len(others), clock=clock)
     mine = mine or Hold(key=key, user=user)
     mine.state, mine.overdraft, mine.expires_at = Hold.State.OPEN, False, clock + expires_in
     mine.amount = min(estimate, user.available, _turn_cap() - mine.spent)
@@ -121,9 +118,17 @@ def extend(hold_key: str, *, needed: Decimal, expires_in: timedelta) -> Decimal:
 
 @atomically
 def settle(
-    hold_key: str, *, key: str, amount: Decimal, kind: str = "usage", details: Mapping[str, Any]
+    hold_key: str,
+    *,
+    key: str,
+    amount: Decimal,
+    cost: Decimal | None = None,
+    kind: str = "usage",
+    details: Mapping[str, Any],
 ) -> BalanceOperation | None:
     """Charge what was used and take it out of the hold, which stays open. Nothing used: no operation.
+
+    `cost` is what the vendor asks for it, when that is not the amount itself.
 
     What the vendor billed is always charged, once: more than was held, and also after the hold was
     closed. Only an open hold shrinks, and never below zero.
@@ -134,7 +139,7 @@ def settle(
         return None
     _require(amount)
     user, _ = locks.person_of(hold_key)
-    entry = _entry(user, key=key, kind=kind, amount=-amount, details=dict(details))
+    entry = _entry(user, key=key, kind=kind, amount=-amount, cost=cost, details=dict(details))
     mine, posted = locks.hold(hold_key, operation=key)
     if posted:
         return _first(entry)
@@ -284,26 +289,6 @@ def _holds(user: User, key: str) -> tuple[Hold | None, list[Hold]]:
         else:
             mine = row
     return mine, others
-
-
-def _admit(user: User, others: list[Hold], clock: datetime) -> None:
-    """Raise the SpendingRefused that applies to a new turn, if one does."""
-    state = {"balance": user.balance, "held": user.held}
-    if user.spending_blocked_at is not None:
-        raise SpendingBlocked(**state)
-    if user.available <= 0:
-        raise InsufficientFunds(**state)
-    if len(others) >= settings.RUNNING_TURNS_MAX:
-        raise TooManyTurns(**state)
-    since_midnight = BalanceOperation.objects.filter(
-        kind__in=BalanceOperation.CHARGES,
-        created_at__gte=clock.replace(hour=0, minute=0, second=0, microsecond=0),
-    )
-    of_user = since_midnight.filter(user=user)
-    own = min((cap for cap in (settings.DAILY_CAP_USD, user.daily_cap) if cap), default=ZERO)
-    for cap, operations in ((own, of_user), (settings.BOT_DAILY_CAP_USD, since_midnight)):
-        if cap and -(operations.aggregate(sum=Sum("amount"))["sum"] or ZERO) >= cap:
-            raise CapReached(**state)
 
 
 def _turn_cap() -> Decimal:

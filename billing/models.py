@@ -1,8 +1,8 @@
 """The tables of money: constraints before code.
 
 Dollars are Decimal(20, 9) from end to end. Only billing/ledger.py writes operations and holds, and
-an operation, once written, is never changed: triggers of migration 0002 refuse it. Stars and vouchers
-have files of their own and are imported from here like the rest.
+an operation, once written, is never changed: triggers of migration 0002 refuse it. Stars, vouchers and
+the operator's own costs have files of their own and are imported from here like the rest.
 """
 
 from decimal import Decimal
@@ -14,6 +14,8 @@ from django.db.models.functions import Now
 
 from accounts.models import Staff, User
 from billing.columns import KEY_LENGTH_MAX, ExactJSONEncoder, dollars
+from billing.models_costs import AbsorbedCost as AbsorbedCost
+from billing.models_costs import BookAccount as BookAccount
 from billing.models_stars import Payment as Payment
 from billing.models_stars import Reconciliation as Reconciliation
 from billing.models_stars import StarRate as StarRate
@@ -48,7 +50,12 @@ class BalanceOperation(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="operations")
     kind = models.CharField(max_length=16, choices=Kind)
     amount = dollars(help_text="Dollars; positive raises the balance.")
-    balance_after = dollars()
+    balance_after = dollars(help_text="The balance it left.")
+    cost = dollars(
+        null=True,
+        blank=True,
+        help_text="Of a charge: dollars its vendor asks; empty where that is what was charged.",
+    )
     key = models.CharField(max_length=KEY_LENGTH_MAX, unique=True, help_text="Natural id of what caused it.")
     params_hash = models.CharField(max_length=64, editable=False)
     details = models.JSONField(default=dict, blank=True, encoder=ExactJSONEncoder)
@@ -68,6 +75,11 @@ class BalanceOperation(models.Model):
                 # NaN is greater than every number in PostgreSQL.
                 & Q(amount__lt=Decimal(10) ** 11, balance_after__lt=Decimal(10) ** 11),
                 name="operation_sign_fits_its_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(cost__isnull=True)
+                | Q(kind__in=("usage", "tool"), cost__gte=0, cost__lt=Decimal(10) ** 11),
+                name="operation_cost_is_of_a_charge",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="adjustment") | (~Q(reason="") & Q(actor__isnull=False)),

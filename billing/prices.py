@@ -10,11 +10,12 @@ from decimal import Decimal
 from functools import lru_cache
 
 import structlog
+from django.conf import settings
 from django.db.models.functions import Now
 
 from billing.errors import PriceUnknown
 from billing.models import Price
-from billing.pricing import PriceUnusable, Rates
+from billing.pricing import PriceUnusable, Rates, Terms
 
 CACHE_SECONDS = 5  # how long a changed or disabled price may go unseen
 CACHED_MODELS_MAX = 256
@@ -23,24 +24,33 @@ log = structlog.get_logger(__name__)
 
 
 def rates_for(model_id: str, at: datetime | None = None) -> Rates:
-    """The rates a model is charged by, now or at a time. Raises PriceUnknown: then ask nothing of it."""
-    if at is not None:
-        return _in_force(model_id, at).rates()
-    return rates_now(model_id, int(time.monotonic() / CACHE_SECONDS))
+    """The rates people are charged by, for a price of now or of a time. Raises PriceUnknown: then ask nothing of it.
 
-
-@lru_cache(maxsize=CACHED_MODELS_MAX)
-def rates_now(model_id: str, period: int) -> Rates:  # noqa: ARG001  (a new period is a new look)
-    """Today's rates, looked up once in a period of CACHE_SECONDS."""
+    Their `asked` are what the vendor asks, where the owner's terms make that something else.
+    """
     try:
-        return _in_force(model_id).rates()
+        if at is not None:
+            return terms().of(_in_force(model_id, at).rates())
+        return terms().of(rates_now(model_id, int(time.monotonic() / CACHE_SECONDS)))
     except PriceUnusable as error:
         log.error("price_refused", item=model_id, why=str(error))
         raise PriceUnknown(model_id) from error
 
 
+def terms() -> Terms:
+    """The owner's margin and subsidy."""
+    return Terms(settings.MARGIN_PERCENT, settings.CACHE_WRITE_SUBSIDY_PERCENT)
+
+
+@lru_cache(maxsize=CACHED_MODELS_MAX)
+def rates_now(model_id: str, period: int) -> Rates:  # noqa: ARG001  (a new period is a new look)
+    """What a vendor asks today, looked up once in a period of CACHE_SECONDS."""
+    return _in_force(model_id).rates()
+
+
 def unit_price(item: str, *, unpriced: Decimal | None = None) -> Decimal:
-    """Dollars for one unit of no model; `unpriced` where staff never set a price. Raises PriceUnknown."""
+    """Dollars that one unit of no model costs us, before the owner's margin; `unpriced` where staff never set a
+    price. Raises PriceUnknown."""
     if unpriced is not None and not Price.objects.filter(item=item).exists():
         return unpriced
     price: Decimal | None = _in_force(item).per_unit

@@ -66,6 +66,8 @@ class Rates:
     tiers: tuple[Tier, ...]
     web_search: Decimal = Decimal(0)  # dollars for one search
     price_id: int | None = None  # the Price row they stand in, kept with every charge made by them
+    terms: "Terms | None" = None  # by which they were made of what the vendor asks; None: they are that
+    asked: "Rates | None" = None  # what the vendor asks, where that is something else
 
     def __post_init__(self) -> None:
         if not self.tiers or self.tiers[0].above != 0:
@@ -83,6 +85,32 @@ class Rates:
     def tier(self, prompt_tokens: int) -> Tier:
         """The tier that a prompt of this size is charged at, whole."""
         return [tier for tier in self.tiers if tier.above == 0 or prompt_tokens > tier.above][-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What people are charged beside what vendors ask, in percent: the owner's, from the settings."""
+
+    margin: Decimal = Decimal(0)  # added to everything
+    subsidy: Decimal = Decimal(0)  # of what a cache write costs more than plain input: the owner's to carry
+
+    def on(self, cost: Decimal) -> Decimal:
+        """What people are charged for what costs the owner so many dollars; rounded up at the ninth place."""
+        return (cost * (1 + self.margin / 100)).quantize(NANO, rounding=ROUND_CEILING)
+
+    def of(self, asked: Rates) -> Rates:
+        """The rates people are charged by: each again a number of nine places, so that it can be shown whole."""
+        if self == Terms():
+            return asked
+        tiers = tuple(self._tier(tier) for tier in asked.tiers)
+        return Rates(tiers, self.on(asked.web_search), asked.price_id, self, asked)
+
+    def _tier(self, tier: Tier) -> Tier:
+        rates = {name: self.on(getattr(tier, name)) for name in ("input", "output", "cache_read")}
+        for name in ("cache_write_5m", "cache_write_1h"):
+            surcharge = max(getattr(tier, name) - tier.input, Decimal(0))
+            rates[name] = self.on(getattr(tier, name) - surcharge * self.subsidy / 100)
+        return Tier(tier.above, **rates)
 
 
 def _is_sane(rate: object) -> bool:
@@ -104,12 +132,29 @@ def price(usage: Usage, rates: Rates) -> Decimal:
     return total.quantize(NANO, rounding=ROUND_CEILING)
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One model call, reckoned: what a person is charged, what its vendor asks, and what explains both."""
+
+    charged: Decimal
+    cost: Decimal
+    details: dict[str, Any]
+
+
+def bill(model_id: str, usage: Usage, rates: Rates) -> Bill:
+    """The bill of a call; its details are enough to reckon it again."""
+    details: dict[str, Any] = {"model": model_id, "usage": as_json(usage), "price": rates.price_id}
+    if rates.terms is not None:
+        details["terms"] = as_json(rates.terms)
+    return Bill(price(usage, rates), price(usage, rates.asked or rates), details)
+
+
 def output_within(budget: Decimal, prompt: Usage, rates: Rates) -> int:
     """The output tokens that a budget still pays for behind this prompt; negative when not even that."""
     return int((budget - price(prompt, rates)) * MILLION / rates.tier(prompt.prompt).output)
 
 
-def as_json(record: Usage | Tier) -> dict[str, Any]:
+def as_json(record: Usage | Tier | Terms) -> dict[str, Any]:
     """A record for an operation's details, its decimals as strings: no float comes near money."""
     named = {field.name: getattr(record, field.name) for field in fields(record)}
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in named.items()}

@@ -85,6 +85,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Payments", "payments", "billing.payment"),
                     _item("Operations", "receipt_long", "billing.balanceoperation"),
+                    _item("Absorbed costs", "money_off", "billing.absorbedcost"),
                     _item("Holds", "lock_clock", "billing.hold"),
                     _item("Prices", "sell", "billing.price"),
                     _item("Star rates", "star", "billing.starrate"),

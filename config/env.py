@@ -87,6 +87,15 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             )
         return amount
 
+    def percent(self, name: str, default: str, *, most: int) -> Decimal:
+        """A share as an exact decimal from 0 to `most`, with at most four places."""
+        value = self.text(name, default)
+        if not re.fullmatch(r"\d{1,4}(\.\d{1,4})?", value, re.ASCII) or Decimal(value) > most:
+            raise ImproperlyConfigured(
+                f"{name} must be a percentage from 0 to {most} such as 12.5, not {value!r}."
+            )
+        return Decimal(value)
+
     def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
         value = self.text(name, default)
         if value not in among:

@@ -24,7 +24,12 @@ PERMISSIONS = {
 }
 
 PEOPLE = ("accounts.view_user",)
-MONEY = ("billing.view_balanceoperation", "billing.view_hold", "billing.view_payment")
+MONEY = (
+    "billing.view_balanceoperation",
+    "billing.view_hold",
+    "billing.view_payment",
+    "billing.view_absorbedcost",
+)
 GROUPS = {
     "Support": (
         *PEOPLE,

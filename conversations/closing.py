@@ -13,8 +13,10 @@ from django.db.models import F
 
 from accounts.services import lock_user
 from billing import ledger
-from billing.pricing import as_json, price
+from billing.prices import terms
+from billing.pricing import as_json
 from conversations import history
+from conversations.charging import absorb_failed, charge
 from conversations.contracts import ProviderError, Reason
 from conversations.epochs import Need, can_be_summed_up
 from conversations.errors import LeaseLost
@@ -46,15 +48,11 @@ def close_step(step: Step, reply: Reply, error: ProviderError | None = None) -> 
     Raises LeaseLost when another process has taken the turn over, and when this very step was closed
     already (a commit whose answer got lost); nothing is written then, and recovery reads the rows.
     """
-    usage = usage_of(step.request, reply)
-    cost = price(usage, step.rates) if usage else Decimal(0)
+    usage, cost = usage_of(step.request, reply), Decimal(0)
     if usage:
-        details = {
-            "model": step.model.id,
-            "usage": as_json(usage),
-            "price": step.rates.price_id,
-        }
-        ledger.settle(step.hold_key, key=step.key, amount=cost, details=details)
+        cost = charge(step, usage)
+    elif reply.usage:
+        absorb_failed(step, reply.usage)
     if not cost:
         lock_user(step.user_id)  # as the ledger would have: the person's row is the first lock of every path
     reason = reply.done.reason if reply.done else None
@@ -107,15 +105,17 @@ def record_result(
 ) -> Closed:
     """Keep what a tool gave and charge for it; behind the last one the next step is opened.
 
-    A completed call is never run or charged again: from this commit on the answer stands.
+    `cost` is what it costs us; the owner's margin comes on top of it here. A completed call is never run or
+    charged again: from this commit on the answer stands.
     """
+    charged = terms().on(cost)
     if cost:
         key = f"turn:{step.turn_id}:tool:{result.call_id}"
-        ledger.settle(step.hold_key, key=key, amount=cost, kind="tool", details=details)
+        ledger.settle(step.hold_key, key=key, amount=charged, cost=cost, kind="tool", details=details)
     else:
         lock_user(step.user_id)
     new = _is_open(step.turn_id, result.call_id)
-    note(step.turn_id, owner=step.owner, cost=F("cost") + (cost if new else 0))
+    note(step.turn_id, owner=step.owner, cost=F("cost") + (charged if new else 0))
     if new:
         UserFile.objects.bulk_create(files)
         remember(append(step.turn_id, step.thread_id, step.chat_id, "user", (result,)))
@@ -126,9 +126,9 @@ def record_result(
 def charge_stopped_call(turn_id: int, call_id: str, *, cost: Decimal, details: Mapping[str, Any]) -> None:
     """Charge for a call whose turn was ended without it, once; its result is nobody's any more."""
     if cost:
-        key = f"turn:{turn_id}:tool:{call_id}"
-        ledger.settle(f"turn:{turn_id}", key=key, amount=cost, kind="tool", details=details)
-        Turn.objects.filter(pk=turn_id).update(cost=F("cost") + cost)
+        key, charged = f"turn:{turn_id}:tool:{call_id}", terms().on(cost)
+        ledger.settle(f"turn:{turn_id}", key=key, amount=charged, cost=cost, kind="tool", details=details)
+        Turn.objects.filter(pk=turn_id).update(cost=F("cost") + charged)
 
 
 def _is_open(turn_id: int, call_id: str) -> bool:

@@ -9,10 +9,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.services import lock_user
-from billing import ledger
 from billing.models import BalanceOperation
-from billing.pricing import as_json, price
 from conversations import said
+from conversations.charging import absorb_failed, charge
 from conversations.closing import Closed
 from conversations.contracts import ProviderError, Reason, Tool
 from conversations.epochs import Need
@@ -39,11 +38,11 @@ def close_summary(step: Step, reply: Reply, error: ProviderError | None, *, tool
     lock_user(step.user_id)
     if BalanceOperation.objects.filter(key=step.key).exists():
         raise LeaseLost(f"{step.key} is closed")
-    usage = usage_of(step.request, reply)
-    cost = price(usage, step.rates) if usage else Decimal(0)
+    usage, cost = usage_of(step.request, reply), Decimal(0)
     if usage:
-        details = {"model": step.model.id, "usage": as_json(usage), "price": step.rates.price_id}
-        ledger.settle(step.hold_key, key=step.key, amount=cost, details=details)
+        cost = charge(step, usage)
+    elif reply.usage:
+        absorb_failed(step, reply.usage)
     note(step.turn_id, owner=step.owner, cost=F("cost") + cost)
     turn = owned(step.turn_id)
     if turn.stop_requested or (reply.done is None and error is None):

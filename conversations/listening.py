@@ -4,6 +4,7 @@ The transcript is kept in the commit that charges for it, under the same key. A 
 before that commit has charged nothing; one that comes after it finds the words and asks nobody.
 """
 
+import secrets
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,8 +13,10 @@ from django.db.models.functions import Now
 
 from accounts.services import lock_user
 from billing import ledger
+from billing.absorbed import absorb
 from billing.errors import PriceUnknown, SpendingRefused
-from billing.prices import unit_price
+from billing.models import AbsorbedCost
+from billing.prices import terms, unit_price
 from billing.pricing import NANO
 from config.patience import patiently
 from conversations.hearing import UNIT, Heard, NotHeard, Recording, Transcriber
@@ -48,7 +51,7 @@ def _begin(user_id: int, key: str, seconds: int) -> Transcript | None:
     if known is not None:
         return known
     try:
-        cost = cost_of(max(seconds, 1))
+        cost = terms().on(cost_of(max(seconds, 1)))
         ledger.hold(user_id, key=key, estimate=cost, expires_in=HOLD_FOR)
         if ledger.extend(key, needed=cost, expires_in=HOLD_FOR) < cost:
             raise NotHeard("no_funds")  # and the hold is rolled back with it
@@ -64,17 +67,25 @@ def _keep(user_id: int, key: str, heard: Heard, *, seconds: int, by: str) -> Tra
     """Keep the words and charge for them. When another process was quicker, its words stand."""
     lock_user(user_id)
     known = Transcript.objects.filter(key=key).first()
+    cost, details = cost_of(seconds), {"seconds": seconds, "unit": UNIT, "model": by}
     if known is not None:
         ledger.release(key)
+        absorb(
+            f"{key}:{secrets.token_hex(4)}",
+            user_id=user_id,
+            kind=AbsorbedCost.Kind.HEARD_AGAIN,
+            cost=cost,
+            details=details,
+            charged_as=key,
+        )
         return known
-    details = {"seconds": seconds, "unit": UNIT, "model": by}
-    ledger.settle(key, key=key, amount=cost_of(seconds), kind="tool", details=details)
+    ledger.settle(key, key=key, amount=terms().on(cost), cost=cost, kind="tool", details=details)
     ledger.release(key)
     return Transcript.objects.create(key=key, user_id=user_id, text=heard.text.replace("\x00", ""))
 
 
 def cost_of(seconds: int) -> Decimal:
-    """Dollars for so many seconds of a recording. Raises PriceUnknown."""
+    """Dollars we are asked for so many seconds of a recording, before the owner's margin. Raises PriceUnknown."""
     return (unit_price(UNIT) * seconds).quantize(NANO)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from config.patience import patiently
-from conversations.closing import Closed, close_step, record_result
-from conversations.compaction import close_summary
+from conversations.closing import Closed
 from conversations.contracts import Event, ProviderError, Reason, TextDelta, Tool
-from conversations.events import tool_call_event
+from conversations.ends import close, keep
 from conversations.files import ThreadFiles
 from conversations.history import Row
 from conversations.media import with_media
@@ -18,8 +17,7 @@ from conversations.parts import Delivery, Summary, Text, ToolCall, ToolResult
 from conversations.repair import asked
 from conversations.reply import Reply
 from conversations.steps import Place, Resumed, Step
-from conversations.tool_runs import InFlight, Ran, Told, run_tool
-from conversations.write_behind import record
+from conversations.tool_runs import InFlight, Told, run_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ async def run_turn(
                 raise
             finally:
                 # Whatever was said before a stop is kept and charged, so this runs even when cancelled.
-                closed = await asyncio.shield(patiently(_close)(step, reply, error, tools))
+                closed = await asyncio.shield(patiently(close)(step, reply, error, tools))
             if step.sums_up_for:
                 yield SummedUp(closed.summed_up)
         if closed.calls:
@@ -115,12 +113,6 @@ async def run_turn(
         if closed.failure:
             yield Failed(closed.failure)
         step = closed.next
-
-
-def _close(step: Step, reply: Reply, error: ProviderError | None, tools: Mapping[str, Tool]) -> Closed:
-    if step.sums_up_for:
-        return close_summary(step, reply, error, tools=tools.values())
-    return close_step(step, reply, error)
 
 
 async def _run_tools(
@@ -146,7 +138,7 @@ async def _run_tools(
             for task in [task for task in unkept if task.done()]:
                 ran = task.result()
                 unkept.discard(task)  # kept even when we are cancelled here
-                closed = await asyncio.shield(patiently(_keep)(step, running[task], ran, not unkept))
+                closed = await asyncio.shield(patiently(keep)(step, running[task], ran, not unkept))
                 in_flight.landed(ran.result.call_id)
                 yield ToolEnded(ran.result.call_id)
                 for delivery in ran.result.shown:
@@ -159,27 +151,7 @@ async def _run_tools(
         await asyncio.gather(*unkept, return_exceptions=True)
         for task in unkept:  # what has ended was paid for: its result is kept and charged, also behind a Stop
             if not task.cancelled() and not task.exception():
-                await asyncio.shield(patiently(_keep)(step, running[task], task.result(), False))
-
-
-def _keep(step: Place, call: ToolCall, ran: Ran, last: bool) -> Closed:
-    closed = record_result(
-        step, ran.result, cost=ran.cost, details=dict(ran.details), files=ran.files, last=last
-    )
-    record(
-        "tool_call",
-        tool_call_event(
-            user_id=step.user_id,
-            thread_id=step.thread_id,
-            turn_id=step.turn_id,
-            call=call,
-            result=ran.result,
-            status=ran.status,
-            seconds=ran.seconds,
-            cost=ran.cost,
-        ),
-    )
-    return closed
+                await asyncio.shield(patiently(keep)(step, running[task], task.result(), False))
 
 
 def replay(rows: Sequence[Row]) -> Iterator[TurnEvent]:

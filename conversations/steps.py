@@ -16,12 +16,12 @@ from billing.errors import PriceUnknown, SpendingRefused
 from billing.prices import rates_for
 from billing.pricing import Rates, Usage, output_within, price
 from conversations import history
-from conversations.contracts import Model, Request, ToolSpec
+from conversations.contracts import Model, Request
 from conversations.epochs import OUTPUT_MAX, SUMMARY_MIN, Need, may_be_summed_up, need_of, summary_of
-from conversations.models import Message, Thread, Turn
+from conversations.models import Message, Turn
 from conversations.parts import ToolCall
 from conversations.said import gather
-from conversations.threads import take_in, tools_of, waiting_messages
+from conversations.threads import take_in, tools_for, waiting_messages
 
 OUTPUT_MIN = 1_024  # below this an answer is not worth its input
 STEPS_MAX = 30  # model calls of one turn; the last one may not call tools
@@ -100,8 +100,8 @@ def open_step(
             return step
     try:
         rates = rates_for(model.id)
-        prompt = _prompt(turn, model, rows)
-        offered = _offered(turn.thread, model)
+        prompt = expected_prompt(turn, model, rows)
+        offered = tools_for(model, turn.thread)
         searches = model.searches_max if any(spec.native for spec in offered) else 0
         searching = replace(prompt, web_searches=searches)
         wanted = min(OUTPUT_MAX, model.output_max)
@@ -134,12 +134,6 @@ def open_step(
 def resume_calls(turn: Turn, model: Model, calls: Sequence[ToolCall]) -> Resumed:
     """What is left of a step whose process died while its tools ran."""
     return Resumed(*_place(turn), model, tuple(calls), turn.stop_requested)
-
-
-def _offered(thread: Thread, model: Model) -> tuple[ToolSpec, ...]:
-    """The thread's tools, without those that only other vendors run."""
-    specs = tools_of(thread) if model.tools else ()
-    return tuple(spec for spec in specs if not spec.native or spec.name in model.native)
 
 
 def _open_summary(
@@ -183,7 +177,7 @@ def refuse(turn: Turn, failure: str) -> None:
     turn.save(update_fields=["failure"])
 
 
-def _prompt(turn: Turn, model: Model, rows: Sequence[history.Row]) -> Usage:
+def expected_prompt(turn: Turn, model: Model, rows: Sequence[history.Row]) -> Usage:
     """What the next prompt will be charged as: what the vendor counted is read from its cache while that lives."""
     counted, at, new = history.prompt_of(rows, turn.thread.system, turn.thread.tools, reads=model.reads)
     warm = at is not None and timezone.now() - at < CACHE_LIVES

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
-from conversations.contracts import Tool, ToolSpec
+from conversations.contracts import Model, Tool, ToolSpec
 from conversations.files import Arrived, add_arrivals
 from conversations.history import Row
 from conversations.models import Chat, Message, Thread, Turn
@@ -131,9 +131,10 @@ def head_of(instructions: str, tools: Iterable[Tool], *, began: date, alone: boo
     return system.strip(), json.dumps(specs, ensure_ascii=False)
 
 
-def tools_of(thread: Thread) -> tuple[ToolSpec, ...]:
-    """The tools as they were written down when the thread's epoch began."""
-    return tuple(ToolSpec(**spec) for spec in json.loads(thread.tools))
+def tools_for(model: Model, thread: Thread) -> tuple[ToolSpec, ...]:
+    """The tools as they were written down when the thread's epoch began, without those only other vendors run."""
+    specs = [ToolSpec(**spec) for spec in json.loads(thread.tools)] if model.tools else []
+    return tuple(spec for spec in specs if not spec.native or spec.name in model.native)
 
 
 def receive(

@@ -18,8 +18,10 @@ from django.template.loader import render_to_string
 
 from accounts.services import lock_user
 from billing import ledger
+from billing.absorbed import absorb
+from billing.models import AbsorbedCost
 from billing.policy import can_make_request
-from billing.pricing import Rates, Usage, as_json, price
+from billing.pricing import Rates, Usage, bill, price
 from config.aio import in_db
 from config.patience import patiently
 from conversations.contracts import Model, ProviderError, Request, RequestMessage
@@ -92,7 +94,6 @@ async def name_thread(thread_id: int) -> Named | None:
                 reply.add(event)
     except (ProviderError, TimeoutError) as error:
         log.info("title.failed", thread=thread_id, reason=str(error) or "timeout")
-        return None
     return await patiently(keep)(asking, reply)
 
 
@@ -157,19 +158,29 @@ def _request(turn: Turn) -> Request:
 
 @transaction.atomic
 def keep(asking: Asking, reply: Reply) -> Named | None:
-    """Keep a title and charge for it in one commit; a reply that is none costs nothing."""
+    """Keep a title and charge for it in one commit; a reply that is none costs its person nothing."""
     lock_user(asking.user_id)
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=asking.thread_id)
     title = title_in(text_of(reply.kept())) if reply.done else ""
-    usage = usage_of(asking.request, reply)
-    if thread.title or not title or usage is None:
+    usage = usage_of(asking.request, reply) or reply.usage
+    if usage is None:
+        return None
+    made, key = bill(asking.model.id, usage, asking.rates), f"thread:{thread.pk}:title"
+    if thread.title or not title:
         log.info("title.not_kept", thread=thread.pk, has_one=bool(thread.title))
+        absorb(
+            f"{key}:{thread.title_tries}",
+            user_id=asking.user_id,
+            kind=AbsorbedCost.Kind.TITLE,
+            cost=made.cost,
+            details=made.details,
+            charged_as=key,
+        )
         return None
     # The first turn's hold is closed by now: a charge through it is still made, and holds nothing.
-    details = {"model": asking.model.id, "usage": as_json(usage), "price": asking.rates.price_id}
-    cost = price(usage, asking.rates)
-    key = f"thread:{thread.pk}:title"
-    ledger.settle(f"turn:{asking.turn_id}", key=key, amount=cost, details=details)
+    ledger.settle(
+        f"turn:{asking.turn_id}", key=key, amount=made.charged, cost=made.cost, details=made.details
+    )
     thread.title = title
     thread.save(update_fields=["title"])
     return Named(thread.pk, thread.chat.telegram_id, thread.topic, title)

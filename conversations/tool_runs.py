@@ -13,6 +13,7 @@ import structlog
 from billing import ledger
 from billing.errors import PriceUnknown
 from billing.policy import can_use_paid_tool
+from billing.prices import terms
 from config.aio import in_db
 from config.patience import patiently
 from conversations.contracts import Earlier, Tool, ToolContext, ToolFailed, ToolOutput
@@ -41,7 +42,7 @@ class Ran:
     result: ToolResult
     status: str  # tools.ToolCall.Status
     seconds: float
-    cost: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)  # to us; its person is charged the owner's margin besides
     details: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[UserFile, ...] = ()
 
@@ -91,7 +92,7 @@ async def run_tool(
         key = (step.turn_id, call.id)
         earlier = await _earlier(step, tool, key)
         if tool.price_max and earlier == "nothing":
-            ceiling = await patiently(tool.ceiling)(call.arguments)
+            ceiling = terms().on(await patiently(tool.ceiling)(call.arguments))
             if ceiling and not await in_flight.admits(step, call, ceiling):
                 status = "refused"
                 raise ToolFailed(NOT_COVERED)

@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.services import lock_user
 from billing import ledger
 from conversations import history
+from conversations.charging import absorb_killed
 from conversations.contracts import Model, Reason
 from conversations.errors import LeaseLost
 from conversations.leases import LEASE, lease_end
@@ -123,6 +124,7 @@ def resume_turn(turn_id: int, *, owner: str, models: Mapping[str, Model]) -> Cla
         return Claim(turn, None, until, rows)
     if calls:
         return Claim(turn, resume_calls(turn, model, calls), until, rows)
+    absorb_killed(turn, model)
     return Claim(turn, open_step(turn, model, continues=history.is_cut_short(rows)), until, rows)
 
 

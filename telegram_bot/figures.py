@@ -15,14 +15,18 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
+from billing.models import BookAccount
+
 DAYS = 30
 FINAL_AFTER = timedelta(hours=1)  # the longest a transaction that began before midnight may take to commit
 KEPT_SECONDS = (DAYS + 2) * 24 * 3600
 BOOKS_SECONDS = 60  # how old the sum over the whole ledger may be
-KEY = "figures:1:{:%Y-%m-%d}"  # the number changes with the shape of what is kept
-BOOKS_KEY = "figures:books:1"
+KEY = "figures:2:{:%Y-%m-%d}"  # the number changes with the shape of what is kept
+BOOKS_KEY = "figures:books:2"
 ZERO = Decimal(0)
 
+# What its vendor asks for a charge; older ones, and those without margin or subsidy, say it by their amount.
+COST = "COALESCE(operation.cost, -operation.amount)"
 DAY = "(operation.created_at AT TIME ZONE 'UTC')::date"
 # The kinds stand in the text: only so are the partial indexes used.
 CHARGES = """
@@ -31,19 +35,24 @@ CHARGES = """
 """
 BY_MODEL = f"""
     SELECT {DAY}, CASE operation.kind WHEN 'usage' THEN COALESCE(operation.details->>'model', '?') END,
-        -SUM(operation.amount), COUNT(*) FILTER (WHERE operation.key LIKE 'turn:%%:step:0')
+        SUM({COST}), -SUM(operation.amount), COUNT(*) FILTER (WHERE operation.key LIKE 'turn:%%:step:0')
     {CHARGES} GROUP BY 1, 2
 """
 PEOPLE = f"SELECT {DAY}, COUNT(DISTINCT operation.user_id) {CHARGES} GROUP BY 1"
 # The ledger knows the call by its key, the history of calls its tool's name; the dollars are the ledger's.
 BY_TOOL = f"""
-    SELECT {DAY}, COALESCE(call.name, '?'), -SUM(operation.amount)
+    SELECT {DAY}, COALESCE(call.name, '?'), SUM({COST})
     FROM billing_balanceoperation AS operation
     LEFT JOIN tools_toolcall AS call
         ON operation.key = 'turn:' || call.turn_id || ':tool:' || call.call_id
         AND call.started_at >= %s - interval '1 day' AND call.started_at < %s
     WHERE operation.kind = 'tool' AND operation.created_at >= %s AND operation.created_at < %s
     GROUP BY 1, 2
+"""  # noqa: S608  only constants are put together
+# What nobody was charged for: calls that failed, came late, or were of no use.
+ABSORBED = f"""
+    SELECT {DAY}, SUM(operation.cost) FROM billing_absorbedcost AS operation
+    WHERE operation.created_at >= %s AND operation.created_at < %s GROUP BY 1
 """  # noqa: S608  only constants are put together
 # What Telegram pays for the Stars is more than the dollars credited when the owner keeps a margin (k3).
 PAID = f"""
@@ -57,21 +66,21 @@ PAID = f"""
         AND operation.created_at >= %s AND operation.created_at < %s
     GROUP BY 1
 """  # noqa: S608  only constants are put together
-# Double entry: whatever people have, the operator's account has given. One statement sees one moment.
-BOOKS = """
-    SELECT (SELECT COALESCE(SUM(balance), 0) FROM accounts_user),
-        (SELECT COALESCE(-SUM(amount), 0) FROM billing_balanceoperation)
-"""
 
 
 @dataclass(slots=True)
 class Figures:
-    """One day (UTC): dollars Telegram pays for its Stars less refunds, and what models and tools cost."""
+    """One day (UTC): dollars Telegram pays for its Stars less refunds, and what vendors ask for models and tools.
+
+    `absorbed` is the part of the cost that nobody was charged for, `charged` what people were.
+    """
 
     day: date
     stars: int = 0
     revenue: Decimal = ZERO
     cost: Decimal = ZERO
+    charged: Decimal = ZERO
+    absorbed: Decimal = ZERO
     people: int = 0
     turns: int = 0
     by_model: dict[str, Decimal] = field(default_factory=dict)
@@ -84,14 +93,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """All people's balances and the operator's account, which together are nothing."""
+    """Every account of the books, by name; together they are nothing."""
 
-    people: Decimal
-    operator: Decimal
+    accounts: Mapping[str, Decimal]
+
+    @property
+    def people(self) -> Decimal:
+        return self.accounts["people"]
+
+    @property
+    def operator(self) -> Decimal:
+        """All accounts that are the operator's."""
+        return self.difference - self.people
 
     @property
     def difference(self) -> Decimal:
-        return self.people + self.operator
+        return sum(self.accounts.values(), ZERO)
 
 
 def last_days(now: datetime) -> list[Figures]:
@@ -109,12 +126,9 @@ def books() -> Books:
     """Does every dollar that people have stand in the operator's account? At most BOOKS_SECONDS old."""
     kept = cache.get(BOOKS_KEY)
     if kept is None:
-        with connection.cursor() as cursor:
-            cursor.execute(BOOKS)
-            kept = [str(number) for number in cursor.fetchone()]
+        kept = {row.account: str(row.amount) for row in BookAccount.objects.all()}
         cache.set(BOOKS_KEY, kept, BOOKS_SECONDS)
-    people, operator = kept
-    return Books(Decimal(people), Decimal(operator))
+    return Books({account: Decimal(amount) for account, amount in kept.items()})
 
 
 def total(of: Sequence[Mapping[str, Decimal]]) -> list[tuple[str, Decimal]]:
@@ -134,19 +148,24 @@ def _midnight(day: date) -> datetime:
 
 
 def _count(first: date, last: date) -> dict[date, Figures]:
-    """Add up the days from `first` to `last` in four statements, each answered from an index on time."""
+    """Add up the days from `first` to `last` in five statements, each answered from an index on time."""
     since, until = _midnight(first), _midnight(last + timedelta(days=1))
     found = {day: Figures(day) for day in (first + timedelta(days=n) for n in range((last - first).days + 1))}
     with connection.cursor() as cursor:
         cursor.execute(BY_MODEL, [since, until])
-        for day, model, usd, turns in cursor.fetchall():
+        for day, model, usd, charged, turns in cursor.fetchall():
             found[day].cost += usd
+            found[day].charged += charged
             found[day].turns += turns
             if model is not None:
                 found[day].by_model[model] = usd
         cursor.execute(BY_TOOL, [since, until, since, until])
         for day, tool, usd in cursor.fetchall():
             found[day].by_tool[tool] = usd
+        cursor.execute(ABSORBED, [since, until])
+        for day, usd in cursor.fetchall():
+            found[day].absorbed = usd
+            found[day].cost += usd
         cursor.execute(PEOPLE, [since, until])
         for day, people in cursor.fetchall():
             found[day].people = people
@@ -164,7 +183,7 @@ def _write(figures: Figures) -> str:
 def _read(text: str) -> Figures:
     fields = json.loads(text)
     fields["day"] = date.fromisoformat(fields["day"])
-    for name in ("revenue", "cost"):
+    for name in ("revenue", "cost", "charged", "absorbed"):
         fields[name] = Decimal(fields[name])
     for name in ("by_model", "by_tool"):
         fields[name] = {what: Decimal(usd) for what, usd in fields[name].items()}

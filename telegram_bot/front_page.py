@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from accounts.admin_pages import list_address
 from accounts.models import User
 from accounts.money import cost_dollars, dollars, exact_dollars
-from billing.models import BalanceOperation, Hold, Payment, UnmatchedTransaction
+from billing.models import AbsorbedCost, BalanceOperation, Hold, Payment, UnmatchedTransaction
 from conversations import write_behind
 from conversations.models import DeadEvent, Turn
 from telegram_bot import figures
@@ -137,12 +137,20 @@ def _money(days: Sequence[Figures]) -> list[Tile]:
             f"yesterday {cost_dollars(yesterday.cost)}",
             BalanceOperation,
         ),
+        Tile("Charged today", dollars(today.charged), f"yesterday {dollars(yesterday.charged)}"),
+        _absorbed(today, yesterday),
         Tile("Margin today", dollars(today.margin), f"yesterday {dollars(yesterday.margin)}"),
         Tile("People active today", str(today.people), f"yesterday {yesterday.people}", User),
         Tile("Turns answered today", str(today.turns), f"yesterday {yesterday.turns}", Turn),
         _books(),
         *_to_look_at(),
     ]
+
+
+def _absorbed(today: Figures, yesterday: Figures) -> Tile:
+    """What vendors ask beyond what people were charged, call by call: the operator's own."""
+    note = f"yesterday {dollars(yesterday.absorbed)}; in the cost above"
+    return Tile("Charged to nobody today", dollars(today.absorbed), note, AbsorbedCost)
 
 
 def _to_look_at() -> list[Tile]:
@@ -163,7 +171,8 @@ def _books() -> Tile:
     """All balances and the operator's account are nothing, or something is badly wrong."""
     books = figures.books()
     # Rounded each its way, two sums that agree read the same.
-    note = f"people have {dollars(books.people)}, the operator {cost_dollars(books.operator)}"
+    own = ", ".join(f"{name} {dollars(usd)}" for name, usd in books.accounts.items() if name != "people")
+    note = f"people have {dollars(books.people)}, the operator {cost_dollars(books.operator)}: {own}"
     if books.difference:
         return Tile("Books", f"off by {exact_dollars(books.difference)}", note, alarm=True)
     return Tile("Books", "agree", note)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Staff, User
 from billing import ledger
-from billing.models import Hold, Payment, Price, StarRate, UnmatchedTransaction, Voucher
+from billing.models import AbsorbedCost, Hold, Payment, Price, StarRate, UnmatchedTransaction, Voucher
 from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 from telegram_bot.models import Announcement, Delivery, Update
@@ -180,6 +180,9 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
             happened_at=now,
         ),
         "balanceoperation": operation,
+        "absorbedcost": AbsorbedCost.objects.create(
+            key=f"{text}{number}", kind="late", cost=Decimal("0.01"), user=person, details={"note": text}
+        ),
         "hold": Hold.objects.get(pk=hold.pk),
         "payment": Payment.objects.create(
             user=person,

@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Staff, User
-from billing.models import Payment
+from billing import ledger
+from billing.absorbed import absorb
+from billing.models import AbsorbedCost, Payment
 from telegram_bot import figures
 from telegram_bot.curves import Line, drawing, shares
 from tests.admin.conftest import at_desk, make_everything
@@ -64,6 +66,33 @@ def test_a_days_figures_are_its_operations(anna: User) -> None:
     assert day.by_model == {"claude-haiku-5-5": Decimal("0.03"), "gpt-6.1-sol": Decimal("0.02")}
 
 
+def test_a_days_cost_is_what_vendors_ask_with_what_nobody_was_charged_for(anna: User) -> None:
+    ledger.hold(anna.pk, key="turn:1", estimate=Decimal("0.1"), expires_in=timedelta(minutes=5))
+    for step, (amount, cost) in enumerate((("0.012", "0.010"), ("0.020", "0.025"), ("0.030", None))):
+        ledger.settle(
+            "turn:1", key=f"turn:1:step:{step}", amount=Decimal(amount), cost=cost and Decimal(cost),
+            details={"model": "m"},
+        )  # fmt: skip
+    kind = AbsorbedCost.Kind.FAILED
+    absorb("turn:1:step:3:failed", user_id=anna.pk, kind=kind, cost=Decimal("0.004"), details={})
+    today = figures.last_days(timezone.now())[-1]
+    assert (today.charged, today.cost, today.absorbed) == (
+        Decimal("0.062"), Decimal("0.069"), Decimal("0.004"),
+    )  # fmt: skip
+    assert today.by_model == {"m": Decimal("0.065")}
+    assert today.margin == 10 - today.cost  # she paid ten
+
+
+def test_the_front_page_shows_what_was_charged_to_nobody_and_every_account(root: Staff, anna: User) -> None:
+    kind = AbsorbedCost.Kind.FAILED
+    absorb("turn:1:step:3:failed", user_id=anna.pk, kind=kind, cost=Decimal("0.25"), details={})
+    body = at_desk(root).get(reverse("admin:index")).content.decode()
+    assert "Charged to nobody today" in body
+    assert "people have $10.00, the operator −$10.00" in body
+    for account in ("absorbed −$0.25", "vendors $0.25", "stars −$10.00", "margin $0.00"):
+        assert account in body, account
+
+
 def test_what_a_tool_cost_stands_under_its_name(anna: User) -> None:
     turn = make_everything(3, "text")["turn"]
     at = timezone.now()
@@ -93,7 +122,7 @@ def test_days_that_are_over_are_added_up_once(anna: User) -> None:
     first = figures.last_days(now)
     with CaptureQueriesContext(connection) as queries:
         assert figures.last_days(now) == first
-    assert len(queries) == 4
+    assert len(queries) == 5
     assert all(f"'{now:%Y-%m-%d}" in query["sql"] for query in queries)  # from this day on
 
 

@@ -74,6 +74,7 @@ def test_support_cannot_adjust_by_posting_the_form(sofia: Staff, anna: User) -> 
         ("telegram_bot.announcement", 200, 403),
         ("conversations.deadevent", 200, 403),
         ("billing.balanceoperation", 200, 200),
+        ("billing.absorbedcost", 200, 200),
         ("billing.price", 403, 200),
         ("billing.starrate", 403, 200),
         ("billing.payment", 200, 200),

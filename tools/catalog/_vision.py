@@ -66,9 +66,10 @@ def _model() -> tuple[Model, Rates]:
     priced = []
     for model in seeing:
         try:
-            priced.append((model, rates_for(model.id)))
+            rates = rates_for(model.id)
         except PriceUnknown:
             continue
+        priced.append((model, rates.asked or rates))  # the owner's terms come on top of what a tool costs
     if not priced:
         raise PriceUnknown("a model that sees")
     return min(priced, key=lambda each: (each[1].tiers[0].input, each[0].id))

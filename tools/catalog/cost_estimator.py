@@ -10,6 +10,7 @@ from pydantic import Field
 from accounts.money import cost_dollars, dollars
 from billing.errors import PriceUnknown
 from billing.policy import can_make_request
+from billing.prices import terms
 from config.aio import in_db
 from conversations.contracts import ToolContext, ToolFailed, ToolOutput
 from tools import catalog
@@ -47,7 +48,7 @@ async def cost_estimator(
 
 def _estimate(user_id: int, name: str, arguments: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
     try:
-        most = catalog.tools()[name].ceiling(arguments)
+        most = terms().on(catalog.tools()[name].ceiling(arguments))
     except PriceUnknown as error:
         raise ToolFailed(f"{name} has no price at the moment, so it cannot be used.") from error
     return most, can_make_request(user_id).balance
