@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -163,7 +164,7 @@ class PersonPage(WordsPage[User]):
     ) -> HttpResponseBase:
         assert isinstance(request.user, Staff)
         keep_in_log(request, request.user, f"Exported {name}.")
-        return as_csv(name, fields, rows.values_list(*fields).iterator(chunk_size=2000))
+        return as_csv(request, name, fields, rows.values_list(*fields).iterator(chunk_size=2000))
 
     @display(description="name", header=False, ordering="first_name")  # type: ignore[untyped-decorator]
     def name(self, person: User) -> str:
@@ -284,6 +285,23 @@ class PersonPage(WordsPage[User]):
                 list_address(obj.turns.model, user__id__exact=obj.pk),
             )
 
+        if request.user.has_perm("conversations.view_userfile"):
+            files = obj.files.order_by("-pk")[:LATEST]
+            yield Table(
+                "Latest files",
+                ("File", "Kind", "Size", "Made by", "When"),
+                [
+                    (
+                        link_to(row, row.short_id),
+                        row.mime,
+                        filesizeformat(row.size),
+                        row.made_by or "the person",
+                        when(row.created_at),
+                    )
+                    for row in files
+                ],
+                list_address(obj.files.model, user__id__exact=obj.pk),
+            )
         if request.user.has_perm("billing.view_payment"):
             payments = obj.payments.all()[:LATEST]
             yield Table(

@@ -11,6 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_pages import LookPage
+from accounts.models import Ban
+
+BANS = Q(change_message__startswith="Blocked") | Q(change_message__startswith="Unblocked")
 
 
 class Act(admin.SimpleListFilter):
@@ -23,10 +26,7 @@ class Act(admin.SimpleListFilter):
             "Balances adjusted",
             Q(change_message__startswith="Adjusted") | Q(change_message__startswith="Asked to adjust"),
         ),
-        "blocks": (
-            "People blocked and unblocked",
-            Q(change_message__startswith="Blocked") | Q(change_message__startswith="Unblocked"),
-        ),
+        "blocks": ("People blocked and unblocked", BANS),
         "prices": ("Prices and Star rates", Q(content_type__model__in=("price", "starrate"))),
         "looks": (
             "Words read, files downloaded",
@@ -49,14 +49,10 @@ class Act(admin.SimpleListFilter):
         return queryset.filter(chosen[1]) if chosen else queryset
 
 
-@admin.register(LogEntry)
-class LogPage(LookPage[LogEntry]):
-    """The audit trail: who did what to whom and when, with what was before and after; logins and looks too."""
+class Entries(LookPage[LogEntry]):
+    """What both pages show of an entry."""
 
-    list_display = ("action_time", "user", "content_type", "thing", "message")
-    list_filter = (Act, "user", "content_type")
     search_fields = ("object_repr", "change_message", "=object_id", "user__username")
-    search_help_text = "A name, a number, a word of what was done, or who did it"
     list_select_related = ("user", "content_type")
     date_hierarchy = "action_time"
     fields = ("action_time", "user", "content_type", "object_id", "object_repr", "message")
@@ -71,3 +67,24 @@ class LogPage(LookPage[LogEntry]):
     @admin.display(description="what")
     def message(self, entry: LogEntry) -> str:
         return str(entry.get_change_message())
+
+
+@admin.register(LogEntry)
+class LogPage(Entries):
+    """The audit trail: who did what to whom and when, with what was before and after; logins and looks too."""
+
+    list_display = ("action_time", "user", "content_type", "thing", "message")
+    list_filter = (Act, "user", "content_type")
+    search_help_text = "A name, a number, a word of what was done, or who did it"
+
+
+@admin.register(Ban)
+class BanPage(Entries):
+    """Who was blocked and let in again: by whom, when and why. Who is blocked now is a filter of People."""
+
+    list_display = ("action_time", "user", "thing", "message")
+    list_filter = ("user",)
+    search_help_text = "A person's name or number, a word of the reason, or who did it"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        return super().get_queryset(request).filter(BANS, content_type__model="user")

@@ -4,7 +4,9 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
+
+from accounts.downloads import streamed
 
 # What spreadsheets begin a formula with; OWASP's list, tab and carriage return among them.
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -28,7 +30,9 @@ def cell(value: object) -> str:
     return f"'{value}" if value.startswith(FORMULA_BEGINS) else value
 
 
-def as_csv(name: str, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+def as_csv(
+    request: HttpRequest, name: str, headers: Sequence[str], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
     """A download that is written while it is read: its length costs no memory."""
 
     def lines() -> Iterator[str]:
@@ -38,6 +42,6 @@ def as_csv(name: str, headers: Sequence[str], rows: Iterable[Sequence[object]]) 
         for row in rows:
             yield writer.writerow([cell(value) for value in row])
 
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(streamed(request, lines()), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -128,3 +129,28 @@ class Staff(AbstractUser):
     class Meta:
         verbose_name = "staff member"
         verbose_name_plural = "staff"
+
+
+class GroupGrant(models.Model):
+    """A permission that a ready-made group of staff was once given: taken away by hand, it is not given again."""
+
+    group = models.CharField(max_length=150, help_text="Its name, as in config/staff.py.")
+    permission = models.CharField(max_length=200, help_text="As code asks for it: billing.view_payment.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was given.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "permission"], name="a_group_is_given_a_permission_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.permission}"
+
+
+class Ban(LogEntry):
+    """A block or its end, as the audit trail has it: a view of that for those who may not see all of it."""
+
+    class Meta:
+        proxy = True

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,15 +12,14 @@ from unfold.decorators import display
 
 from accounts.admin_pages import NOTHING, LookPage, link_column, money_column
 from accounts.money import cost_dollars, dollars, exact_dollars
-from billing import admin_adjust, admin_stars
+from billing import admin_adjust, admin_prices, admin_stars
 from billing.models import (
-    LONG_FIELDS,
-    RATE_FIELDS,
     AbsorbedCost,
     BalanceOperation,
     Hold,
     Payment,
     Price,
+    PriceProposal,
     StarRate,
     UnmatchedTransaction,
     Voucher,
@@ -158,69 +156,12 @@ admin.site.register(UnmatchedTransaction, admin_stars.UnmatchedPage)
 admin.site.register(Voucher, admin_stars.VoucherPage)
 
 
-class DatedPage(LookPage[Any]):
-    """Rows that begin at a date: a change is a new row, so old operations keep the one they were made with."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return admin.ModelAdmin.has_add_permission(self, request)
-
-
-@admin.register(Price)
-class PricePage(DatedPage):
-    """What models and units cost. Of a row that exists, only whether it is offered, and where, may change."""
-
-    list_display = (
-        "item",
-        "effective_from",
-        "input_usd",
-        "output_usd",
-        "cache_read_usd",
-        "per_unit_usd",
-        "enabled",
-        "source",
-    )
-    input_usd = money_column("input", written=cost_dollars)
-    output_usd = money_column("output", written=cost_dollars)
-    cache_read_usd = money_column("cache_read", written=cost_dollars)
-    per_unit_usd = money_column("per_unit", written=cost_dollars)
-    list_filter = ("enabled", "source")
-    search_fields = ("item",)
-    date_hierarchy = "effective_from"
-    ordering = ("display_order", "item", "-effective_from")
-    fieldsets = (
-        (None, {"fields": ("item", "effective_from", ("enabled", "display_order"), "source")}),
-        ("A model: dollars per million tokens", {"fields": (*RATE_FIELDS, "web_search")}),
-        ("A model's long prompts", {"fields": ("long_above", *LONG_FIELDS)}),
-        ("Anything else", {"fields": ("per_unit",)}),
-    )
-
-    def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
-        return admin.ModelAdmin.has_change_permission(self, request, obj)
-
-    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
-        """What is chosen for a model counts for its announced prices too: none switches it on again."""
-        super().save_model(request, obj, form, change)
-        later = Price.objects.filter(item=obj.item, effective_from__gt=obj.effective_from)
-        if change:
-            later.update(enabled=obj.enabled, display_order=obj.display_order)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ()
-        return (
-            "item",
-            "effective_from",
-            "source",
-            *RATE_FIELDS,
-            "web_search",
-            "long_above",
-            *LONG_FIELDS,
-            "per_unit",
-        )
+admin.site.register(Price, admin_prices.PricePage)
+admin.site.register(PriceProposal, admin_prices.ProposalPage)
 
 
 @admin.register(StarRate)
-class StarRatePage(DatedPage):
+class StarRatePage(admin_prices.DatedPage):
     """What a Star is worth."""
 
     list_display = ("effective_from", "star_usd", "kept", "credited", "created_at")

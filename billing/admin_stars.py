@@ -27,7 +27,7 @@ from accounts.admin_pages import (
 )
 from accounts.models import Staff
 from accounts.money import dollars
-from billing import reconcile, refunds
+from billing import reconcile, refunds, vouchers
 from billing.errors import RefundRefused
 from billing.models import Payment, Reconciliation, StarRate, UnmatchedTransaction, Voucher
 
@@ -220,17 +220,41 @@ class UnmatchedPage(LookPage[UnmatchedTransaction]):
 class VoucherPage(LookPage[Voucher]):
     """Codes that are worth dollars. A voucher is never changed; it is closed, and a new one made."""
 
-    list_display = ("code", "usd_shown", "uses_shown", "expires_at", "reason", "made_by", "created_at")
+    list_display = (
+        "code",
+        "usd_shown",
+        "uses_shown",
+        "good",
+        "expires_at",
+        "reason",
+        "made_by",
+        "created_at",
+    )
     list_select_related = ("made_by",)
     search_fields = ("code", "reason")
     search_help_text = "A code, or a word of its reason"
     date_hierarchy = "created_at"
     fields = ("code", ("usd", "uses"), "expires_at", "reason")
+    readonly_fields = ("confirmed_by", "confirmed_at")
     usd_shown = money_column("usd", "worth")
-    actions_detail = ("close",)
+    actions_detail = ("confirm", "close")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_confirm_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Who may make one may confirm another's."""
+        return self.has_add_permission(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        voucher = self.get_object(request, str(object_id))
+        may = voucher is not None and voucher.waits and voucher.made_by != request.user
+        actions: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [one for one in actions if may or one.path.removesuffix("/") != "confirm"]
+
+    @admin.display(description="good", boolean=True)
+    def good(self, voucher: Voucher) -> bool:
+        return not voucher.waits
 
     def has_close_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         return self.has_add_permission(request)
@@ -247,6 +271,31 @@ class VoucherPage(LookPage[Voucher]):
             raise PermissionDenied
         obj.code, obj.made_by = obj.code.strip().upper(), request.user
         super().save_model(request, obj, form, change)
+        if obj.waits:
+            worth = dollars(obj.usd * obj.uses)
+            messages.warning(
+                request,
+                f"It gives away {worth} in all: it is good once somebody else who may make vouchers confirms it "
+                "on its page.",
+            )
+
+    @action(description="Confirm", icon="done_all", permissions=["confirm"])  # type: ignore[untyped-decorator]
+    def confirm(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The second pair of eyes for a voucher that gives away much."""
+        voucher = self.found(request, object_id)
+        assert request.user.pk is not None, "admin pages let nobody else in"
+        who = request.user.pk
+        if not voucher.waits or voucher.made_by_id == who:
+            raise PermissionDenied("Somebody else than who made it confirms a voucher, once.")
+        return self.act(
+            request,
+            object_id,
+            lambda voucher, _: vouchers.confirm(voucher.pk, by=who),
+            done="Confirmed.",
+            title=f"Confirm this voucher of {dollars(voucher.usd * voucher.uses)} in all",
+            explanation=f"{voucher.made_by} made it: {voucher.reason} From now on {voucher.uses} may redeem it.",
+            button="Confirm",
+        )
 
     @action(description="Close", icon="block", permissions=["close"])  # type: ignore[untyped-decorator]
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -66,6 +66,10 @@ class PriceUnknown(BillingError):
     """There is no usable, enabled price: nothing may be asked of this model or unit."""
 
 
+class ProposalDecided(BillingError):
+    """This proposal waits no more: it was approved, refused, or the source says something newer."""
+
+
 class RateMissing(BillingError):
     """Nobody has said what a Star is worth."""
 

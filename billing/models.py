@@ -1,12 +1,11 @@
 """The tables of money: constraints before code.
 
 Dollars are Decimal(20, 9) from end to end. Only billing/ledger.py writes operations and holds, and
-an operation, once written, is never changed: triggers of migration 0002 refuse it. Stars, vouchers and
-the operator's own costs have files of their own and are imported from here like the rest.
+an operation, once written, is never changed: triggers of migration 0002 refuse it. Prices, Stars,
+vouchers and the operator's own costs have files of their own and are imported from here like the rest.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -16,6 +15,10 @@ from accounts.models import Staff, User
 from billing.columns import KEY_LENGTH_MAX, ExactJSONEncoder, dollars
 from billing.models_costs import AbsorbedCost as AbsorbedCost
 from billing.models_costs import BookAccount as BookAccount
+from billing.models_prices import LONG_FIELDS as LONG_FIELDS
+from billing.models_prices import RATE_FIELDS as RATE_FIELDS
+from billing.models_prices import Price as Price
+from billing.models_prices import PriceProposal as PriceProposal
 from billing.models_stars import Payment as Payment
 from billing.models_stars import Reconciliation as Reconciliation
 from billing.models_stars import StarRate as StarRate
@@ -23,9 +26,6 @@ from billing.models_stars import UnmatchedTransaction as UnmatchedTransaction
 from billing.models_vouchers import Voucher as Voucher
 from billing.models_vouchers import VoucherUse as VoucherUse
 from billing.models_vouchers import WrongCode as WrongCode
-from billing.pricing import RATE_MAX, Rates, Tier
-
-RATE_FIELDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 class BalanceOperation(models.Model):
@@ -142,86 +142,3 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.state} {self.amount:f}"
-
-
-def _rate(**options: Any) -> "models.DecimalField[Any, Any]":
-    return dollars(null=True, blank=True, **options)
-
-
-def _all_null(names: tuple[str, ...], null: bool) -> Q:
-    return Q(**{f"{name}__isnull": null for name in names})
-
-
-LONG_FIELDS = tuple(f"long_{name}" for name in RATE_FIELDS)
-
-
-class Price(models.Model):
-    """What a model's tokens, or one unit of something else, cost from a date on.
-
-    A model has five rates in dollars per million tokens, and five more for prompts longer than
-    `long_above` if its vendor has such a tier. Anything else (an image, a second of audio, a second of
-    a sandbox) has `per_unit`. Prices are never edited: a change is a new row with a later date, so old
-    operations keep the row they were made with. `enabled` and `display_order` may be edited; they count
-    on the row in force.
-    """
-
-    item = models.CharField(max_length=128, help_text="Exact model id, or the id of a unit.")
-    effective_from = models.DateTimeField()
-
-    input = _rate(help_text="Dollars per million tokens.")
-    output = _rate()
-    cache_read = _rate()
-    cache_write_5m = _rate()
-    cache_write_1h = _rate()
-    long_above = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Prompts of more tokens than this are charged at the long rates."
-    )
-    long_input = _rate()
-    long_output = _rate()
-    long_cache_read = _rate()
-    long_cache_write_5m = _rate()
-    long_cache_write_1h = _rate()
-    web_search = _rate(help_text="Dollars for one web search by this model's vendor.")
-    per_unit = _rate(help_text="Dollars for one unit, when this is no model.")
-
-    enabled = models.BooleanField(default=True)
-    display_order = models.PositiveSmallIntegerField(default=100)
-    source = models.CharField(max_length=64, help_text="Where the numbers are from.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["item", "effective_from"], name="one_price_per_item_and_date"),
-            models.CheckConstraint(condition=~Q(item=""), name="price_has_an_item"),
-            models.CheckConstraint(
-                condition=(_all_null(RATE_FIELDS, False) & Q(per_unit__isnull=True))
-                | (_all_null((*RATE_FIELDS, "web_search", "long_above"), True) & Q(per_unit__isnull=False)),
-                name="price_is_of_a_model_or_of_a_unit",
-            ),
-            models.CheckConstraint(
-                condition=_all_null(("long_above", *LONG_FIELDS), True)
-                | (_all_null(("long_above", *LONG_FIELDS), False) & Q(long_above__gt=0)),
-                name="price_long_tier_is_whole",
-            ),
-            *(
-                # NaN is greater than every number in PostgreSQL, so it fails the upper bound.
-                models.CheckConstraint(
-                    condition=Q(**{f"{name}__isnull": True})
-                    | Q(**{f"{name}__gt": 0, f"{name}__lte": RATE_MAX}),
-                    name=f"price_{name}_is_sane",
-                )
-                for name in (*RATE_FIELDS, *LONG_FIELDS, "web_search", "per_unit")
-            ),
-        ]
-        ordering = ["display_order", "item", "-effective_from"]
-
-    def __str__(self) -> str:
-        return f"{self.item} from {self.effective_from:%Y-%m-%d}"
-
-    def rates(self) -> Rates:
-        """This row as `Rates`. Raises PriceUnusable when it has no usable rates."""
-        tiers = [Tier(above=0, **{name: getattr(self, name) for name in RATE_FIELDS})]
-        if self.long_above is not None:
-            long = {name: getattr(self, f"long_{name}") for name in RATE_FIELDS}
-            tiers.append(Tier(above=self.long_above, **long))
-        return Rates(tiers=tuple(tiers), web_search=self.web_search or Decimal(0), price_id=self.pk)

@@ -10,6 +10,9 @@ from accounts.models import Staff, User
 from billing.columns import dollars
 
 CODE_LENGTH_MAX = 40
+ALONE_MAX = Decimal(
+    50
+)  # dollars a voucher may give away in all on one person's word; beyond, another confirms
 
 
 class Voucher(models.Model):
@@ -23,7 +26,21 @@ class Voucher(models.Model):
     used = models.PositiveIntegerField(default=0, editable=False, help_text="How many have.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Good until then; empty: for ever.")
     reason = models.CharField(max_length=500, help_text="Why it was made.")
-    made_by = models.ForeignKey(Staff, on_delete=models.PROTECT, related_name="+", editable=False)
+    made_by = models.ForeignKey(
+        Staff, on_delete=models.PROTECT, related_name="+", editable=False, help_text="Who of the staff."
+    )
+    confirmed_by = models.ForeignKey(
+        Staff,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
+        help_text="Of a large one: who else of the staff agreed.",
+    )
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When they did; until then nobody can redeem it."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -33,11 +50,24 @@ class Voucher(models.Model):
                 condition=Q(usd__gt=0, usd__lte=Decimal(1000)), name="voucher_usd_is_sane"
             ),
             models.CheckConstraint(condition=Q(used__lte=F("uses")), name="voucher_is_not_overused"),
+            models.CheckConstraint(
+                condition=Q(used=0) | Q(confirmed_at__isnull=False) | Q(uses__lte=ALONE_MAX / F("usd")),
+                name="voucher_large_is_confirmed_before_it_is_used",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=F("made_by")),
+                name="voucher_is_confirmed_by_somebody_else",
+            ),
         ]
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def waits(self) -> bool:
+        """Must somebody else confirm it before it is good?"""
+        return self.confirmed_at is None and self.usd * self.uses > ALONE_MAX
 
 
 class VoucherUse(models.Model):

@@ -3,11 +3,12 @@
 A module of its own, for the command alone: the package takes 0.3 s and 27 MB to load.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
@@ -16,8 +17,9 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices
 
 from billing.models import RATE_FIELDS, Price, StarRate
+from billing.price_proposals import enter, propose
 from billing.prices import rates_now
-from billing.pricing import MILLION, PriceUnusable, Rates, Tier
+from billing.pricing import MILLION, NANO, PriceUnusable, Rates, Tier
 
 LOCK = 7_245_301  # two machines starting at once take turns; a number nothing else locks by
 
@@ -72,51 +74,83 @@ FIRST_STAR_RATE = {
 log = structlog.get_logger(__name__)
 
 
-def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
-    """Take over what the package says now and for later, and return the ids that got a new price.
+@dataclass(frozen=True, slots=True)
+class News:
+    """A price the package has and our rows do not."""
 
-    A changed price becomes a new row from now on; one that the vendor announced (an introductory price
-    that ends), a row from its day on. One that staff entered stays until the package says something
-    new. An unusable price is logged and changes nothing.
-    """
-    changed = []
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        for place, model_id in enumerate(models, start=1):
-            try:
-                dated = [(at, rates_of(published(model_id, at))) for at in (None, *announced(model_id))]
-            except PriceUnusable as error:
-                log.error("price_refused", item=model_id, why=str(error))
-                continue
-            source = f"{PACKAGE} {version(PACKAGE)}"
-            added = [
-                _add_if_new(model_id, rates, source, at, display_order=10 * place) for at, rates in dated
-            ]
-            if any(added):
-                changed.append(model_id)
-        if _add_if_new(DEMO, Rates((DEMO_TIER,)), DEMO, display_order=1000):
-            changed.append(DEMO)
-        changed += _add_units()
-        if not StarRate.objects.exists():
-            StarRate.objects.create(effective_from=Now(), **FIRST_STAR_RATE)
-    rates_now.cache_clear()
-    return changed
+    item: str
+    numbers: Mapping[str, Any]  # the columns of a price
+    source: str
+    display_order: int
+    at: datetime | None = None  # the day it was announced for; None: it counts now
+
+    def columns(self) -> dict[str, Any]:
+        """What `enter` and `propose` want to know, beside the item and its numbers."""
+        return {"source": self.source, "at": self.at, "display_order": self.display_order}
 
 
 def seed_prices() -> list[str]:
-    """The first prices of a new database, so that a first start can answer. Later ones are staff's to take over,
-    but for units of an older version's database that have none yet."""
-    return _add_units() if Price.objects.exists() else sync_prices()
+    """The first prices of a new database, so that a first start can answer. What is new later is proposed:
+    until staff approve it, the price before stays, and what had none is refused."""
+    return propose_prices() if Price.objects.exists() else sync_prices()
 
 
-def _add_units() -> list[str]:
-    """Give each unit its first price; what staff make of it later stands."""
+def sync_prices(models: Sequence[str] = MODELS) -> list[str]:
+    """Take over all that is new, unasked, and return the ids that got a price: a first start's."""
+    with transaction.atomic():
+        _take_turns()
+        found = news(models)
+        for each in found:
+            enter(each.item, each.numbers, **each.columns())
+        if not StarRate.objects.exists():
+            StarRate.objects.create(effective_from=Now(), **FIRST_STAR_RATE)
+    rates_now.cache_clear()
+    return list(dict.fromkeys(each.item for each in found))
+
+
+def propose_prices(models: Sequence[str] = MODELS) -> list[str]:
+    """Put all that is new before staff, and return the ids of what was not there before."""
+    with transaction.atomic():
+        _take_turns()
+        made = [propose(each.item, each.numbers, **each.columns()) for each in news(models)]
+    return list(dict.fromkeys(each.item for each in made if each is not None))
+
+
+def _take_turns() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def news(models: Sequence[str] = MODELS) -> list[News]:
+    """What the package says now and for later that the last row it wrote does not.
+
+    A price that the vendor announced (an introductory one that ends) is news for its day. One that staff
+    entered stays until the package says something new. An unusable price is logged and is no news.
+    """
+    found = []
+    source = f"{PACKAGE} {version(PACKAGE)}"
+    for place, model_id in enumerate(models, start=1):
+        try:
+            dated = [(at, rates_of(published(model_id, at))) for at in (None, *announced(model_id))]
+        except PriceUnusable as error:
+            log.error("price_refused", item=model_id, why=str(error))
+            continue
+        found += [
+            News(model_id, _columns(rates), source, 10 * place, at)
+            for at, rates in dated
+            if _is_new(model_id, rates, source, at)
+        ]
+    demo = Rates((DEMO_TIER,))
+    if _is_new(DEMO, demo, DEMO, None):
+        found.append(News(DEMO, _columns(demo), DEMO, 1000))
     known = set(Price.objects.filter(item__in=UNITS).values_list("item", flat=True))
-    new = [item for item in UNITS if item not in known]
-    for item in new:
-        Price.objects.create(item=item, effective_from=Now(), per_unit=UNITS[item], source="published")
-    return new
+    # What staff make of a unit's first price stands.
+    found += [
+        News(item, {"per_unit": price.quantize(NANO)}, "published", 100)
+        for item, price in UNITS.items()
+        if item not in known
+    ]
+    return found
 
 
 def published(model_id: str, at: datetime | None = None) -> ModelPrice:
@@ -174,28 +208,21 @@ def _at(listed: Decimal | TieredPrices | None, above: int) -> Decimal:
     return listed
 
 
-def _add_if_new(
-    item: str, rates: Rates, source: str, at: datetime | None = None, *, display_order: int
-) -> bool:
-    """Add a row from now on, or from a day to come, unless the last one from this source says the same."""
+def _is_new(item: str, rates: Rates, source: str, at: datetime | None) -> bool:
+    """Does the last row from this source say something else, for now or for a day to come?"""
     rows = Price.objects.filter(item=item, effective_from__lte=at or Now()).order_by("-effective_from")
     before = rows.first()
     if at is not None and before is not None and before.effective_from == at:
         return False  # staff, or an earlier version of the package, has said what that day brings
     synced = rows.filter(source__startswith=source.split()[0]).first()
-    if synced is not None and replace(synced.rates(), price_id=None) == rates:
-        return False
+    return synced is None or replace(synced.rates(), price_id=None) != rates
+
+
+def _columns(rates: Rates) -> dict[str, Any]:
     base, *long = rates.tiers
-    Price.objects.create(
-        item=item,
-        effective_from=at or Now(),
+    return {
         **{name: getattr(base, name) for name in RATE_FIELDS},
         **{f"long_{name}": getattr(tier, name) for tier in long for name in RATE_FIELDS},
-        long_above=long[0].above if long else None,
-        web_search=rates.web_search or None,
-        enabled=True if before is None else before.enabled,
-        display_order=display_order if before is None else before.display_order,
-        source=source,
-    )
-    log.info("price_added", item=item, source=source, at=at)
-    return True
+        "long_above": long[0].above if long else None,
+        "web_search": rates.web_search or None,
+    }

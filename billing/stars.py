@@ -28,6 +28,9 @@ from billing.transactions import atomically
 CURRENCY = "XTR"  # Telegram Stars
 STARS_MAX = 2500  # of one order; Telegram itself takes up to 10,000 for a subscription
 ORDER_LASTS = timedelta(days=1)
+# An order nobody paid is forgotten so long after its end. Paid all the same, it is credited as one without an order.
+ORDER_KEPT = timedelta(days=30)
+PRUNED_AT_ONCE = 5_000  # rows; a lock that lasts no longer than a blink
 # Between the approval and the payment a person types a password, and their phone loses its network.
 PAYING_TAKES_MAX = timedelta(minutes=10)
 MONTH_SECONDS = 2_592_000  # createInvoiceLink, subscription_period: "it must always be 2592000"
@@ -109,6 +112,14 @@ def order(user_id: int, stars: int, *, package: str = "", monthly: bool = False)
         expires_at=timezone.now() + ORDER_LASTS,
         **_numbers(rate),
     )
+
+
+def prune_orders() -> int:
+    """Forget orders that nobody paid, a month after they ended; the number of them."""
+    old = Payment.objects.filter(state=Payment.State.ORDERED, expires_at__lt=timezone.now() - ORDER_KEPT)
+    return old.filter(pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:PRUNED_AT_ONCE])).delete()[
+        0
+    ]
 
 
 def why_not(telegram_id: int, *, payload: str, currency: str, stars: int) -> str:

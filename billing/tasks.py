@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing import audit, ledger
+from billing import audit, ledger, stars
 
 
 @shared_task
@@ -15,3 +15,9 @@ def expire_holds() -> int:
 def audit_ledger() -> int:
     """Compare every sum with its rows; the number of people whose spending is blocked by it."""
     return len(audit.audit())
+
+
+@shared_task
+def prune_orders() -> int:
+    """Forget orders that nobody paid."""
+    return stars.prune_orders()

@@ -25,6 +25,12 @@ def redeem(user_id: int, code: str) -> Decimal:
     return usd
 
 
+def confirm(voucher_id: int, *, by: int) -> bool:
+    """Somebody else than who made it says yes to a large voucher; False when nobody is needed, or it is their own."""
+    waiting = Voucher.objects.filter(pk=voucher_id, confirmed_at__isnull=True).exclude(made_by=by)
+    return bool(waiting.update(confirmed_by=by, confirmed_at=Now()))
+
+
 @atomically
 def _try(user_id: int, code: str) -> tuple[Decimal, str]:
     """The dollars, or why there are none; a refusal is returned, for a wrong code leaves a row behind."""
@@ -37,6 +43,8 @@ def _try(user_id: int, code: str) -> tuple[Decimal, str]:
     if voucher is None:
         WrongCode.objects.create(user_id=user_id)
         return nothing, "unknown"
+    if voucher.waits:
+        return nothing, "not_yet"
     if VoucherUse.objects.filter(voucher=voucher, user_id=user_id).exists():
         return nothing, "again"
     good = Voucher.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), pk=voucher.pk)

@@ -64,6 +64,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {"title": "Overview", "icon": "monitoring", "link": reverse_lazy("admin:index")},
                     _item("People", "group", "accounts.user"),
+                    _item("Bans", "block", "accounts.ban"),
                 ]
             },
             {
@@ -88,6 +89,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Absorbed costs", "money_off", "billing.absorbedcost"),
                     _item("Holds", "lock_clock", "billing.hold"),
                     _item("Prices", "sell", "billing.price"),
+                    _item("Proposed prices", "price_check", "billing.priceproposal"),
                     _item("Star rates", "star", "billing.starrate"),
                     _item("Unmatched Stars", "help", "billing.unmatchedtransaction"),
                     _item("Vouchers", "confirmation_number", "billing.voucher"),

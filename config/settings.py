@@ -199,6 +199,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "prune unpaid orders": {
+        "task": "billing.tasks.prune_orders",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "flush events": {"task": "conversations.tasks.flush_events", "schedule": 5.0, "options": {"expires": 5}},
     "drop stale copies": {
         "task": "conversations.tasks.drop_stale_copies",

@@ -1,7 +1,7 @@
 """What staff may do: permissions that belong to no model, and two groups that are ready to use.
 
-Both are made after every `migrate` when they are missing. A group that exists is left as it is: who may
-do what is its owner's to change.
+Both are made after every `migrate` when they are missing. A group that exists is given what is new in this
+version and nothing else: what its owner took away stays away, for accounts.GroupGrant remembers what was given.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ PERMISSIONS = {
     "billing.balanceoperation": {"adjust_balance": "Can adjust a person's balance"},
     "billing.payment": {"refund_payment": "Can give a payment back and settle what Telegram's list says"},
     "telegram_bot.announcement": {"announce": "Can announce something to many people"},
+    "billing.priceproposal": {"approve_price": "Can approve and refuse proposed prices"},
     "accounts.user": {
         "export_rows": "Can export people and operations",
         "block_person": "Can block and unblock a person",
@@ -35,6 +36,7 @@ GROUPS = {
         *PEOPLE,
         *MONEY,
         "accounts.block_person",
+        "accounts.view_ban",
         "conversations.view_chat",
         "conversations.view_thread",
         "conversations.view_turn",
@@ -58,6 +60,8 @@ GROUPS = {
         "billing.add_voucher",
         "accounts.allow_spending",
         "billing.view_price",
+        "billing.view_priceproposal",
+        "billing.approve_price",
         "billing.add_price",
         "billing.change_price",
         "billing.view_starrate",
@@ -77,10 +81,14 @@ def make_permissions_and_groups(using: str, **_signal: Any) -> None:
         for codename, name in names.items():
             permissions.get_or_create(content_type=content_type, codename=codename, defaults={"name": name})
     groups = apps.get_model("auth", "Group").objects.using(using)
+    given = apps.get_model("accounts", "GroupGrant").objects.using(using)
     for name, granted in GROUPS.items():
         group, is_new = groups.get_or_create(name=name)
-        if is_new:
-            group.permissions.set(_permission(permissions, full_name) for full_name in granted)
+        before = set(given.filter(group=name).values_list("permission", flat=True)) if not is_new else set()
+        new = [full_name for full_name in granted if full_name not in before]
+        group.permissions.add(*(_permission(permissions, full_name) for full_name in new))
+        grants = [given.model(group=name, permission=full_name) for full_name in new]
+        given.bulk_create(grants, ignore_conflicts=True)
 
 
 def _permission(permissions: Any, full_name: str) -> Any:

@@ -1,6 +1,7 @@
 """Conversations: who asked, how the answer went and what it cost. The words themselves are closed pages."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import redis
 from django.contrib import admin, messages
@@ -23,12 +24,14 @@ from accounts.admin_pages import (
     pre_column,
     when,
 )
+from accounts.downloads import streamed
 from accounts.money import cost_dollars, dollars
 from billing.models import BalanceOperation, Hold
 from conversations import write_behind
 from conversations.admin_words import latest, prompt_of, shape_of, words_of, words_of_all
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 
+BLOCK_BYTES = 4096  # of a file that is downloaded
 STATE_LABELS = {"Running": "info", "Done": "success", "Failed": "danger", "Interrupted": "warning"}
 REPLAY = "conversations.change_deadevent"
 DISCARD = "conversations.delete_deadevent"
@@ -310,6 +313,7 @@ class UserFilePage(LookPage[UserFile]):
         response = FileResponse(
             content, as_attachment=True, filename=file.name, content_type="application/octet-stream"
         )
+        response.streaming_content = streamed(request, iter(partial(content.read, BLOCK_BYTES), b""))
         response["Content-Security-Policy"] = "sandbox"
         return response
 

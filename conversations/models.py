@@ -255,7 +255,14 @@ class UserFile(models.Model):
     """A file of one thread: bytes in storage, and the ids that Telegram and vendors know it by."""
 
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="files")
-    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="files",
+        help_text="Who sent it, or for whom it was made.",
+    )
     short_id = models.CharField(max_length=16, help_text="What the model calls it: f_7k2q.")
     name = models.CharField(max_length=255)
     mime = models.CharField(max_length=128)

@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from accounts.admin_pages import list_address
 from accounts.models import User
 from accounts.money import cost_dollars, dollars, exact_dollars
-from billing.models import AbsorbedCost, BalanceOperation, Hold, Payment, UnmatchedTransaction
+from billing.models import AbsorbedCost, BalanceOperation, Hold, Payment, PriceProposal, UnmatchedTransaction
 from conversations import write_behind
 from conversations.models import DeadEvent, Turn
 from telegram_bot import figures
@@ -154,10 +154,12 @@ def _absorbed(today: Figures, yesterday: Figures) -> Tile:
 
 
 def _to_look_at() -> list[Tile]:
-    """What went another way than it should with Stars."""
+    """What went another way than it should with Stars, and prices that wait to be approved."""
     flagged = Payment.objects.filter(flagged=True).count()
     unmatched = UnmatchedTransaction.objects.filter(settled_at__isnull=True).count()
+    proposed = PriceProposal.objects.filter(state=PriceProposal.State.WAITING).count()
     return [
+        Tile("Proposed prices", str(proposed), "", PriceProposal, {"state__exact": "waiting"}, proposed > 0),
         Tile("Flagged payments", str(flagged), "", Payment, {"flagged__exact": "1"}, alarm=flagged > 0),
         Tile("Unmatched Stars", str(unmatched), "", UnmatchedTransaction, {"settled": "no"}, unmatched > 0),
     ]

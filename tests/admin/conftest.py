@@ -12,9 +12,18 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Staff, User
+from accounts.models import Ban, Staff, User
 from billing import ledger
-from billing.models import AbsorbedCost, Hold, Payment, Price, StarRate, UnmatchedTransaction, Voucher
+from billing.models import (
+    AbsorbedCost,
+    Hold,
+    Payment,
+    Price,
+    PriceProposal,
+    StarRate,
+    UnmatchedTransaction,
+    Voucher,
+)
 from conversations import parts
 from conversations.models import Chat, DeadEvent, Message, Thread, Turn, UserFile
 from telegram_bot.models import Announcement, Delivery, Update
@@ -63,6 +72,13 @@ def anna(db: None) -> User:
     ledger.credit(person.pk, key=f"pay:{uuid.uuid4()}", amount=Decimal(10), kind="top_up")
     person.refresh_from_db()
     return person
+
+
+def _ban(person: User, actor: Staff, why: str) -> Ban:
+    entry = LogEntry.objects.log_actions(
+        actor.pk, [person], CHANGE, change_message=f"Blocked. {why}", single_object=True
+    )
+    return Ban.objects.get(pk=entry.pk)
 
 
 def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any]:
@@ -202,6 +218,9 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
         "price": Price.objects.create(
             item=f"{text}{number}", effective_from=now, per_unit=Decimal("0.01"), source=text
         ),
+        "priceproposal": PriceProposal.objects.create(
+            item=f"{text}{number}", per_unit=Decimal("0.02"), source=text, reason=text
+        ),
         "unmatchedtransaction": UnmatchedTransaction.objects.create(
             transaction_id=f"{text}{number}",
             incoming=True,
@@ -220,6 +239,7 @@ def make_everything(number: int, text: str, *, words: str = "") -> dict[str, Any
             k2=Decimal("0.15"),
             k3=Decimal(0),
         ),
+        "ban": _ban(person, actor, text),
         "logentry": LogEntry.objects.log_actions(
             actor.pk, [person], CHANGE, change_message=text, single_object=True
         ),

@@ -20,7 +20,7 @@ ATTACK = "<img src=x onerror=alert(1)>{{7*7}}"
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 ALL = {"Chat", "DeadEvent", "Message", "Thread", "Turn", "UserFile", "User", "Staff", "ToolCall", "Update"} | {
     "BalanceOperation", "Hold", "Payment", "Price", "StarRate", "Group", "LogEntry", "Announcement", "Delivery",
-    "UnmatchedTransaction", "Voucher", "LongRun", "AbsorbedCost",
+    "UnmatchedTransaction", "Voucher", "LongRun", "AbsorbedCost", "PriceProposal", "Ban",
 }  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -101,3 +103,60 @@ def test_a_voucher_is_made_with_a_reason_redeemed_and_closed(felix: Staff, sofia
     other = User.objects.create(first_name="Boris")
     with pytest.raises(VoucherRefused, match="expired"):
         vouchers.redeem(other.pk, "SPRING")
+
+
+# A large voucher ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def frida(db: None) -> Staff:
+    """Of Finance, too."""
+    staff = Staff.objects.create_user("frida", is_staff=True)
+    staff.groups.add(Group.objects.get(name="Finance"))
+    return staff
+
+
+def make_voucher(staff: Staff, usd: str, uses: str) -> Voucher:
+    fields = {"code": "SPRING", "usd": usd, "uses": uses, "expires_at_0": "", "expires_at_1": ""}
+    response = at_desk(staff).post(reverse("admin:billing_voucher_add"), {**fields, "reason": "Spring"})
+    assert response.status_code == 302
+    return Voucher.objects.get()
+
+
+def confirm(staff: Staff, voucher: Voucher) -> int:
+    address = reverse("admin:billing_voucher_confirm", args=[voucher.pk])
+    return at_desk(staff).post(address, {"reason": "It is agreed"}).status_code
+
+
+@pytest.mark.parametrize(("usd", "uses"), [("50.01", "1"), ("1", "51"), ("0.51", "100")])
+def test_a_voucher_that_gives_away_much_waits_for_somebody_else(
+    usd: str, uses: str, felix: Staff, frida: Staff, sofia: Staff, anna: User
+) -> None:
+    voucher = make_voucher(felix, usd, uses)
+    with pytest.raises(VoucherRefused, match="not_yet"):
+        vouchers.redeem(anna.pk, "SPRING")
+    assert [confirm(staff, voucher) for staff in (felix, sofia)] == [403, 403]
+    assert confirm(frida, voucher) == 302
+    voucher.refresh_from_db()
+    assert (voucher.made_by, voucher.confirmed_by) == (felix, frida)
+    assert "Confirmed. It is agreed" in [
+        entry.change_message for entry in LogEntry.objects.filter(user=frida)
+    ]
+    assert confirm(frida, voucher) == 403, "once"
+    assert vouchers.redeem(anna.pk, "SPRING") == Decimal(usd)
+
+
+def test_a_small_voucher_needs_nobody_else(felix: Staff, frida: Staff, anna: User) -> None:
+    voucher = make_voucher(felix, "0.5", "100")
+    assert confirm(frida, voucher) == 403
+    assert vouchers.redeem(anna.pk, "SPRING") == Decimal("0.5")
+
+
+def test_the_table_itself_keeps_a_large_voucher_closed_and_its_maker_from_confirming_it(
+    felix: Staff,
+) -> None:
+    voucher = make_voucher(felix, "60", "1")
+    for change in ({"used": 1}, {"confirmed_by": felix}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Voucher.objects.filter(pk=voucher.pk).update(**change)
+    assert not vouchers.confirm(voucher.pk, by=felix.pk)

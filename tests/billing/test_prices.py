@@ -146,7 +146,7 @@ def test_syncing_again_adds_nothing(capsys):
     assert StarRate.objects.get().usd * 100 == Decimal("0.65")
 
 
-def test_a_price_that_changed_becomes_a_new_row_and_keeps_what_staff_chose():
+def test_a_price_that_is_taken_over_becomes_a_new_row_and_keeps_what_staff_chose():
     old = add("claude-opus-5-5", source="genai-prices 0.1", enabled=False, display_order=7)
     sync_prices()
     old.refresh_from_db()

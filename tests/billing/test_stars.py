@@ -279,7 +279,7 @@ def test_a_gift_below_what_is_held_is_refused():
 
 def test_one_code_tried_fifty_times_at_once_by_one_person_pays_once():
     anna = person_with("0")
-    Voucher.objects.create(code="ONCE", usd=Decimal(2), uses=100, reason="x", made_by=staff())
+    Voucher.objects.create(code="ONCE", usd=Decimal(2), uses=25, reason="x", made_by=staff())
     outcomes = all_at_once([lambda: vouchers.redeem(anna.pk, "once")] * 50)
     assert Counter(str(outcome) for outcome in outcomes) == {"2.000000000": 1, "again": 49}
     assert balance(anna) == 2
