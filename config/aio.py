@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connection, connections
@@ -20,12 +20,18 @@ CHECK_SECONDS = (
     1.0  # a connection is asked whether it is alive, by a query of its own, at most once in so long
 )
 
+# What comes in from Telegram, and who stands at the checkout, never wait for a thread behind handlers that hang.
+# Their services are short; a few threads each are plenty.
+Lane = Literal["db", "intake", "checkout"]
+INTAKE_THREADS = 2
+CHECKOUT_THREADS = 4
+
 _checked = threading.local()
 _everybody = threading.Lock()
 
 
-def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Make a service awaitable: it runs on one of the database threads, with a connection that is alive.
+def in_db(fn: Callable[P, R], *, lane: Lane = "db") -> Callable[P, Coroutine[Any, Any, R]]:
+    """Make a service awaitable: it runs on one of its lane's database threads, with a connection that is alive.
 
     Django's own `a…` methods put every query of the process on one thread, and after a restart of
     PostgreSQL they fail for ever: no request ends here, so nothing else would drop a dead connection.
@@ -45,7 +51,9 @@ def in_db(fn: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_threads(), functools.partial(context.run, work, *args, **kwargs))
+        return await loop.run_in_executor(
+            _threads(lane), functools.partial(context.run, work, *args, **kwargs)
+        )
 
     return call
 
@@ -69,25 +77,31 @@ def close_threads() -> None:
     """Close every thread's connection and end the pool, for a process (or a test run) that stops."""
     _on_every_thread(connections.close_all)
     if _threads.cache_info().currsize:
-        _threads().shutdown()
+        for lane in _sizes():
+            _threads(lane).shutdown()
         _threads.cache_clear()
 
 
 def _on_every_thread(do: Callable[[], None]) -> None:
     if not _threads.cache_info().currsize:
         return
-    # All wait for each other, so each thread takes exactly one.
-    barrier = threading.Barrier(settings.DB_THREADS)
-
-    def in_its_turn() -> None:
-        barrier.wait()
-        do()
-
     with _everybody:  # two who each wait for half of the threads would wait for ever
-        for doing in [_threads().submit(in_its_turn) for _ in range(settings.DB_THREADS)]:
-            doing.result()
+        for lane, size in _sizes().items():
+            # All wait for each other, so each thread takes exactly one.
+            barrier = threading.Barrier(size)
+
+            def in_its_turn(barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                do()
+
+            for doing in [_threads(lane).submit(in_its_turn) for _ in range(size)]:
+                doing.result()
+
+
+def _sizes() -> dict[Lane, int]:
+    return {"db": settings.DB_THREADS, "intake": INTAKE_THREADS, "checkout": CHECKOUT_THREADS}
 
 
 @functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(settings.DB_THREADS, thread_name_prefix="db")
+def _threads(lane: Lane) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_sizes()[lane], thread_name_prefix=lane)

@@ -141,7 +141,7 @@ class Inbox:
 
     async def _store(self, updates: Sequence[Mapping[str, Any]]) -> set[int]:
         """Write updates down; while that takes long, buyers among those that come are told no in time."""
-        storing = asyncio.create_task(patiently(services.store_updates)(updates))
+        storing = asyncio.create_task(patiently(services.store_updates, lane="intake")(updates))
         try:
             while not (await asyncio.wait({storing}, timeout=STORE_SECONDS_MAX))[0]:
                 await self._look_for_buyers()
@@ -187,12 +187,12 @@ class Inbox:
 
     async def recover(self) -> int:
         """Hand out what was stored and never finished, by this process or one that is gone."""
-        waiting = await patiently(services.unhandled)()
+        waiting = await patiently(services.unhandled, lane="intake")()
         # Read anew: what was in hand a moment ago may have been handled since.
         unknown = [number for number in waiting if number not in self._known]
         if not unknown:
             return 0
-        pending = await patiently(services.payloads_of)(unknown)
+        pending = await patiently(services.payloads_of, lane="intake")(unknown)
         self.hand_out(pending)
         return len(pending)
 

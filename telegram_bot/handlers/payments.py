@@ -19,7 +19,7 @@ from aiogram.types import (
     User,
 )
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.services import language_by_telegram
 from billing import refunds, stars
@@ -168,7 +168,7 @@ async def on_pre_checkout(query: PreCheckoutQuery) -> None:
     language = query.from_user.language_code or ""
     try:
         async with asyncio.timeout(PRE_CHECKOUT_SECONDS):
-            refusal, language = await in_db(_why_not)(query)
+            refusal, language = await in_db(_why_not, lane="checkout")(query)
     except (TimeoutError, OperationalError, InterfaceError) as error:
         log.warning("pre_checkout.closed", reason=type(error).__name__)
         refusal = "slow"
@@ -181,7 +181,11 @@ async def on_pre_checkout(query: PreCheckoutQuery) -> None:
         log.warning("pre_checkout.unanswered", reason=str(error)[:200])
 
 
+@transaction.atomic
 def _why_not(query: PreCheckoutQuery) -> tuple[str, str]:
+    """Why not, and in which language to say so; PostgreSQL lets go of it when its answer is of no use any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {round(PRE_CHECKOUT_SECONDS * 1000)}")
     person = query.from_user.id
     refusal = stars.why_not(
         person, payload=query.invoice_payload, currency=query.currency, stars=query.total_amount
