@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from billing import locks
-from billing.admission import admit
+from billing.admission import FIRST_CREDIT, admit, may_be_granted
 from billing.errors import (
     AmountUnusable,
     HoldClosed,
@@ -252,16 +252,18 @@ def adjust(user_id: int, *, key: str, amount: Decimal, reason: str, actor_id: in
 
 @atomically
 def grant_starting_credit(user_id: int) -> BalanceOperation | None:
-    """Give a new person their first dollars, once, whatever the setting becomes later."""
+    """Give a new person their first dollars, once, whatever the setting becomes later; None when they get none now."""
     if not settings.STARTING_BALANCE_USD:
         return None
-    user, _ = locks.person(user_id)
+    user, clock = locks.person(user_id)
     if user.returned:
         return None
-    key = f"grant:start:{user_id}"
+    key = f"{FIRST_CREDIT}{user_id}"
     first = BalanceOperation.objects.filter(key=key).first()
     if first is not None:
         return first
+    if not may_be_granted(settings.STARTING_BALANCE_USD, clock):
+        return None
     entry = _entry(user, key=key, kind=BalanceOperation.Kind.GRANT, amount=settings.STARTING_BALANCE_USD)
     return _move(user, entry)
 

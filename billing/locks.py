@@ -18,10 +18,11 @@ PERSON = (
     "balance",
     "held",
     "spending_blocked_at",
+    "created_at",
 )  # as the table has them: from_db counts
 # The statement's clock and not the transaction's: a lock may have been waited for.
 LOCKED = (
-    "SELECT person.id, daily_cap, balance, held, spending_blocked_at, statement_timestamp()"
+    "SELECT person.id, daily_cap, balance, held, spending_blocked_at, person.created_at, statement_timestamp()"
     " FROM accounts_user AS person"
 )
 LOCK_PERSON = f"{LOCKED} WHERE id = %s FOR UPDATE"

@@ -324,6 +324,11 @@ RUNNING_TURNS_MAX = env.whole("RUNNING_TURNS_MAX", 3, least=1, most=100)
 # Zero means no cap.
 DAILY_CAP_USD: Decimal = env.dollars("DAILY_CAP_USD", "0")
 BOT_DAILY_CAP_USD: Decimal = env.dollars("BOT_DAILY_CAP_USD", "0")
+# A new person: for so many hours after their first message, until they have paid once.
+NEW_PERSON_HOURS = env.whole("NEW_PERSON_HOURS", 24, least=0, most=8760)
+NEW_PERSON_CAP_USD: Decimal = env.dollars("NEW_PERSON_CAP_USD", "0")
+NEW_PERSON_TURNS_MAX = env.whole("NEW_PERSON_TURNS_MAX", 0, least=0, most=100)
+GRANTS_DAILY_CAP_USD: Decimal = env.dollars("GRANTS_DAILY_CAP_USD", "0")
 # What people are charged beside what vendors ask; docs/decisions/what-people-pay-and-what-it-costs.md.
 MARGIN_PERCENT: Decimal = env.percent("MARGIN_PERCENT", "0", most=500)
 CACHE_WRITE_SUBSIDY_PERCENT: Decimal = env.percent("CACHE_WRITE_SUBSIDY_PERCENT", "0", most=100)
