@@ -13,7 +13,6 @@ from typing import Any
 
 import anthropic
 import httpx2
-import structlog
 from anthropic import AsyncAnthropic, AsyncStream
 from django.conf import settings
 
@@ -30,27 +29,14 @@ from conversations.contracts import (
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers.claude_request import SEARCHES_MAX, SERVER_TOOLS, VENDOR, body_of, echoed
+from conversations.providers.drift import look_for_unpriced
 from conversations.providers.neutral import arguments_of, seconds_of, whole
 from conversations.providers.retry import retrying
-
-log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 120.0  # the API sends a ping well within this; a longer silence is a dead connection
 MODELS_LISTED_MAX = 1000  # GET /v1/models, limit: all of them on one page
 DETAIL_MAX = 300  # characters of the API's own sentence kept for the log
-
-# The report of usage (anthropic.types.Usage): what is counted here, or only tells more of what is.
-USAGE_KNOWN = frozenset(
-    {
-        "input_tokens",
-        "output_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation",
-    }
-    | {"server_tool_use", "output_tokens_details", "service_tier", "inference_geo", "speed"}
-)
 
 # What a failure asks for, by the API's own error types (anthropic.types.shared.ErrorType).
 FAILURES: dict[str, tuple[str, bool]] = {  # type: (key, retryable)
@@ -90,6 +76,16 @@ REASONS = {
     "refusal": Reason.REFUSAL,
     "model_context_window_exceeded": Reason.CONTEXT,
 }
+# What usage may say and we charge for: counts, what they are made of, and what costs nothing besides its tokens.
+PRICED = frozenset(
+    {
+        *("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
+        *("cache_creation.ephemeral_5m_input_tokens", "cache_creation.ephemeral_1h_input_tokens"),
+        *("output_tokens_details.thinking_tokens",),
+        *("server_tool_use.web_search_requests", "server_tool_use.web_fetch_requests"),
+        *("service_tier=standard", "speed=standard", "inference_geo=global", "inference_geo=not_available"),
+    }
+)
 
 
 def ready() -> bool:
@@ -128,6 +124,7 @@ async def _call(body: dict[str, Any]) -> AsyncGenerator[Event, None]:
                 if sse.data:
                     for event in answer.read(json.loads(sse.data)):
                         yield event
+    look_for_unpriced(body["model"], answer.usage, PRICED)
     if not answer.ended:
         raise ProviderError("overloaded", "cut", retryable=True)
 
@@ -220,12 +217,7 @@ class _Answer:
 
     def _counted(self, report: Mapping[str, Any] | None) -> Usage:
         """The counts so far. Every report is cumulative, and leaves out what it has nothing new on."""
-        news = {name: count for name, count in (report or {}).items() if count is not None}
-        if unpriced := {name for name in news.keys() - USAGE_KNOWN if news[name]}:
-            log.error(
-                "usage.unknown", vendor=VENDOR, fields=sorted(unpriced)
-            )  # it may cost us, and nobody pays
-        self.usage.update(news)
+        self.usage.update({name: count for name, count in (report or {}).items() if count is not None})
         written = self.usage.get("cache_creation_input_tokens", 0)
         # Without the breakdown a write is a 5 minute one: what the API makes unless asked otherwise.
         hour = min(self.usage.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0), written)

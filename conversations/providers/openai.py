@@ -23,6 +23,7 @@ from conversations.contracts import (
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
 from conversations.providers import openai_chat
+from conversations.providers.drift import look_for_unpriced
 from conversations.providers.neutral import arguments_of, whole
 from conversations.providers.openai_http import Body, Complaint, Mend, client, opened, translated, unsigned
 from conversations.providers.openai_request import VENDOR, WEB_CALLS_MAX, WEB_SEARCH, body_of, echoed
@@ -155,6 +156,7 @@ class _Answer:
 
     def _end(self, response: dict[str, Any]) -> Iterator[Event]:
         if response.get("usage"):
+            look_for_unpriced(response["model"], _reported(response), PRICED)
             yield _counted(response["usage"], response.get("tool_usage") or {}, self.searches)
         status, detail = response["status"], ""
         if status == "failed":
@@ -189,6 +191,22 @@ def _links(citations: list[dict[str, Any]], text: str) -> str:
 
 def _plain(title: str) -> str:
     return " ".join(title.replace("[", "(").replace("]", ")").split())
+
+
+# What a response may say of its usage and we charge for: counts, and what they are made of.
+PRICED = frozenset(
+    {
+        *("input_tokens", "output_tokens", "total_tokens", "output_tokens_details.reasoning_tokens"),
+        *("input_tokens_details.cached_tokens", "input_tokens_details.cache_write_tokens"),
+        *("input_tokens_details.cache_write_tokens_details.ttl_30m_tokens",),
+        *("tool_usage.web_search.num_requests", "service_tier=default", "service_tier=auto"),
+    }
+)
+
+
+def _reported(response: Mapping[str, Any]) -> dict[str, Any]:
+    tools, tier = response.get("tool_usage"), response.get("service_tier")
+    return {**response["usage"], "tool_usage": tools, "service_tier": tier}
 
 
 def _counted(usage: Mapping[str, Any], tools: Mapping[str, Any], searches: int) -> Usage:

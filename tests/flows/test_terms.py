@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from billing.models import AbsorbedCost, BalanceOperation, BookAccount
 from conversations.models import Turn
 from telegram_bot.dispatcher import Roles
@@ -10,7 +12,7 @@ from telegram_bot.playground.people import Person
 from telegram_bot.playground.server import Playground
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_books import Bill
-from tests.fakes.anthropic_script import ErrorEvent, Hold, Ping, Words
+from tests.fakes.anthropic_script import ErrorEvent, Hold, Ping, Sent, Words
 from tests.flows import books
 from tests.flows.buttons import changed, press
 from tests.flows.conftest import running
@@ -113,3 +115,16 @@ async def test_a_call_whose_process_was_killed_is_the_operators_and_its_answer_i
     prompt = (first.input_tokens + first.written) * HAIKU["cache_5m"] / 1_000_000
     assert rows[0].cost >= prompt, "counted from above"
     assert sum((await accounts()).values()) == 0
+
+
+async def test_what_a_vendor_counts_and_nobody_is_charged_for_raises_an_alarm(
+    starling: Roles, claude: AnthropicStandIn, anna: Person, caplog: pytest.LogCaptureFixture
+):
+    counts = {"output_tokens": 1, "video_runs": 2}
+    claude.say(Words("Hi"), Sent({"type": "message_delta", "delta": {}, "usage": counts}))
+    await anna.send("Hello")
+    await anna.wait_for(lambda message: message["text"] == "Hi")
+    await books.all_done()
+    assert [line.msg["what"] for line in caplog.records if "usage_unpriced" in str(line.msg)] == [
+        "video_runs"
+    ]

@@ -289,18 +289,6 @@ async def test_writes_to_the_hour_cache_are_told_apart(anthropic: AnthropicStand
     assert usages[-1] == Usage(input=5, cache_read=7, cache_write_5m=60, cache_write_1h=40, output=9)
 
 
-async def test_a_count_that_nobody_prices_is_an_alarm(
-    anthropic: AnthropicStandIn, opus: Model, caplog: pytest.LogCaptureFixture
-) -> None:
-    report = {"output_tokens": 9, "audio_tokens": 12, "video_tokens": 0}
-    delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": report}
-    anthropic.say(Words("Hi"), Sent(delta), Sent({"type": "message_stop"}), Cut(clean=True))
-    _ = [event async for event in opus.stream(opus, asks("Hi"))]
-    (alarm,) = [record for record in caplog.records if "usage.unknown" in record.getMessage()]
-    assert "audio_tokens" in alarm.getMessage()
-    assert "video_tokens" not in alarm.getMessage()
-
-
 async def test_without_a_breakdown_a_write_is_a_five_minute_one(
     anthropic: AnthropicStandIn, opus: Model
 ) -> None:
