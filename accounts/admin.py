@@ -249,87 +249,102 @@ class PersonPage(WordsPage[User]):
 
     def tables(self, request: HttpRequest, obj: User) -> Iterable[Table]:
         """The latest of what belongs to them; the tables of higher apps are reached from the person."""
-        if request.user.has_perm("billing.view_balanceoperation"):
-            operations = obj.operations.all()[:LATEST]
-            yield Table(
-                "Latest operations",
-                ("Operation", "Amount", "Balance after", "Reason", "When"),
-                [
-                    (
-                        link_to(row, row.get_kind_display()),
-                        dollars(row.amount),
-                        dollars(row.balance_after),
-                        row.reason or NOTHING,
-                        when(row.created_at),
-                    )
-                    for row in operations
-                ],
-                list_address(obj.operations.model, user__id__exact=obj.pk),
-            )
-        if request.user.has_perm("conversations.view_turn"):
-            turns = obj.turns.order_by("-pk")[:LATEST]
-            yield Table(
-                "Latest turns",
-                ("Turn", "State", "Model", "Steps", "Cost", "When"),
-                [
-                    (
-                        link_to(row),
-                        row.get_state_display(),
-                        row.model,
-                        str(row.steps),
-                        cost_dollars(row.cost),
-                        when(row.created_at),
-                    )
-                    for row in turns
-                ],
-                list_address(obj.turns.model, user__id__exact=obj.pk),
-            )
+        for permission, table in (
+            ("billing.view_balanceoperation", _operations),
+            ("conversations.view_turn", _turns),
+            ("conversations.view_userfile", _files),
+            ("billing.view_payment", _payments),
+            ("tools.view_toolcall", _tool_calls),
+        ):
+            if request.user.has_perm(permission):
+                yield table(obj)
 
-        if request.user.has_perm("conversations.view_userfile"):
-            files = obj.files.order_by("-pk")[:LATEST]
-            yield Table(
-                "Latest files",
-                ("File", "Kind", "Size", "Made by", "When"),
-                [
-                    (
-                        link_to(row, row.short_id),
-                        row.mime,
-                        filesizeformat(row.size),
-                        row.made_by or "the person",
-                        when(row.created_at),
-                    )
-                    for row in files
-                ],
-                list_address(obj.files.model, user__id__exact=obj.pk),
+
+def _operations(obj: User) -> Table:
+    operations = obj.operations.all()[:LATEST]
+    return Table(
+        "Latest operations",
+        ("Operation", "Amount", "Balance after", "Reason", "When"),
+        [
+            (
+                link_to(row, row.get_kind_display()),
+                dollars(row.amount),
+                dollars(row.balance_after),
+                row.reason or NOTHING,
+                when(row.created_at),
             )
-        if request.user.has_perm("billing.view_payment"):
-            payments = obj.payments.all()[:LATEST]
-            yield Table(
-                "Latest payments",
-                ("Payment", "State", "Worth", "When"),
-                [
-                    (link_to(row), row.get_state_display(), dollars(row.usd), when(row.created_at))
-                    for row in payments
-                ],
-                list_address(obj.payments.model, user__id__exact=obj.pk),
+            for row in operations
+        ],
+        list_address(obj.operations.model, user__id__exact=obj.pk),
+    )
+
+
+def _turns(obj: User) -> Table:
+    turns = obj.turns.order_by("-pk")[:LATEST]
+    return Table(
+        "Latest turns",
+        ("Turn", "State", "Model", "Steps", "Cost", "When"),
+        [
+            (
+                link_to(row),
+                row.get_state_display(),
+                row.model,
+                str(row.steps),
+                cost_dollars(row.cost),
+                when(row.created_at),
             )
-        if request.user.has_perm("tools.view_toolcall"):
-            calls = obj.tool_calls.order_by("-started_at")[:LATEST]
-            yield Table(
-                "Latest tool calls",
-                ("Tool", "Status", "Seconds", "Cost", "When"),
-                [
-                    (
-                        link_to(row, row.name),
-                        row.get_status_display(),
-                        f"{row.seconds:.1f}",
-                        cost_dollars(row.cost),
-                        when(row.started_at),
-                    )
-                    for row in calls
-                ],
-                list_address(obj.tool_calls.model, user__id__exact=obj.pk),
+            for row in turns
+        ],
+        list_address(obj.turns.model, user__id__exact=obj.pk),
+    )
+
+
+def _files(obj: User) -> Table:
+    files = obj.files.order_by("-pk")[:LATEST]
+    return Table(
+        "Latest files",
+        ("File", "Kind", "Size", "Made by", "When"),
+        [
+            (
+                link_to(row, row.short_id),
+                row.mime,
+                filesizeformat(row.size),
+                row.made_by or "the person",
+                when(row.created_at),
             )
+            for row in files
+        ],
+        list_address(obj.files.model, user__id__exact=obj.pk),
+    )
+
+
+def _payments(obj: User) -> Table:
+    payments = obj.payments.all()[:LATEST]
+    return Table(
+        "Latest payments",
+        ("Payment", "State", "Worth", "When"),
+        [(link_to(row), row.get_state_display(), dollars(row.usd), when(row.created_at)) for row in payments],
+        list_address(obj.payments.model, user__id__exact=obj.pk),
+    )
+
+
+def _tool_calls(obj: User) -> Table:
+    calls = obj.tool_calls.order_by("-started_at")[:LATEST]
+    return Table(
+        "Latest tool calls",
+        ("Tool", "Status", "Seconds", "Cost", "When"),
+        [
+            (
+                link_to(row, row.name),
+                row.get_status_display(),
+                f"{row.seconds:.1f}",
+                cost_dollars(row.cost),
+                when(row.started_at),
+            )
+            for row in calls
+        ],
+        list_address(obj.tool_calls.model, user__id__exact=obj.pk),
+    )
 
 
 admin.site.unregister(Group)

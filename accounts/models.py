@@ -22,19 +22,28 @@ class User(models.Model):
         RICH = "rich", "Rich"
 
     # Not the primary key: a person who asks to be forgotten loses this number, money rows stay.
-    telegram_id = models.BigIntegerField(unique=True, null=True, blank=True)
-    username = models.CharField(max_length=64, blank=True, db_index=True)
-    first_name = models.CharField(max_length=128, blank=True)
-    last_name = models.CharField(max_length=128, blank=True)
+    telegram_id = models.BigIntegerField(
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="Telegram's number of the person; empty once they had themselves erased.",
+    )
+    username = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="Without the @; empty where they have none."
+    )
+    first_name = models.CharField(max_length=128, blank=True, help_text="As Telegram last reported it.")
+    last_name = models.CharField(max_length=128, blank=True, help_text="As Telegram last reported it.")
     telegram_language = models.CharField(max_length=16, blank=True, help_text="As Telegram last reported it.")
-    is_premium = models.BooleanField(default=False)
+    is_premium = models.BooleanField(default=False, help_text="They have Telegram Premium.")
 
     language = models.CharField(
         max_length=8, blank=True, help_text="The person's own choice; empty follows Telegram."
     )
     model = models.CharField(max_length=128, blank=True, help_text="Model id; empty means the default model.")
     instructions = models.TextField(blank=True, help_text="The person's own words to the model.")
-    rendering = models.CharField(max_length=8, choices=Rendering, default=Rendering.AUTO)
+    rendering = models.CharField(
+        max_length=8, choices=Rendering, default=Rendering.AUTO, help_text="How answers are formatted."
+    )
     live_drafts = models.BooleanField(
         default=True,
         help_text="Answers are shown while they grow; off, only whole ones arrive (for screen readers).",
@@ -60,16 +69,30 @@ class User(models.Model):
         help_text="When the bot asked for new instructions; the next text in private within the hour is taken as them.",
     )
 
-    balance = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
-    held = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0), editable=False)
+    balance = models.DecimalField(
+        max_digits=20,
+        decimal_places=9,
+        default=Decimal(0),
+        editable=False,
+        help_text="Dollars they have: the sum of their operations, kept beside the lock.",
+    )
+    held = models.DecimalField(
+        max_digits=20,
+        decimal_places=9,
+        default=Decimal(0),
+        editable=False,
+        help_text="Dollars of these set aside for turns under way: the sum of their open holds.",
+    )
     spending_blocked_at = models.DateTimeField(
         null=True, blank=True, help_text="Set by the audit when the sums do not agree; staff clear it."
     )
 
     blocked_at = models.DateTimeField(null=True, blank=True, help_text="Blocked by staff.")
-    blocked_reason = models.CharField(max_length=255, blank=True)
+    blocked_reason = models.CharField(max_length=255, blank=True, help_text="Why, for staff.")
     unreachable_at = models.DateTimeField(null=True, blank=True, help_text="The person blocked the bot.")
-    last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When they last wrote or pressed something, to ten minutes."
+    )
     forgotten_as = models.CharField(
         max_length=64,
         blank=True,
@@ -123,7 +146,12 @@ class Staff(AbstractUser):
     """Somebody who works in the admin; linked to a person, they may use staff commands in Telegram."""
 
     person = models.OneToOneField(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="staff"
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="staff",
+        help_text="Their own account in Telegram, from which they may use staff commands.",
     )
 
     class Meta:

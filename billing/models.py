@@ -47,8 +47,10 @@ class BalanceOperation(models.Model):
     CHARGES = (Kind.USAGE, Kind.TOOL)  # what a turn spends, through its hold
     DEBITS = (Kind.REFUND, Kind.CHARGEBACK, Kind.GIFT_OUT)
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="operations")
-    kind = models.CharField(max_length=16, choices=Kind)
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="operations", help_text="Whose balance it moved."
+    )
+    kind = models.CharField(max_length=16, choices=Kind, help_text="What it was; a kind alone says the sign.")
     amount = dollars(help_text="Dollars; positive raises the balance.")
     balance_after = dollars(help_text="The balance it left.")
     cost = dollars(
@@ -57,10 +59,26 @@ class BalanceOperation(models.Model):
         help_text="Of a charge: dollars its vendor asks; empty where that is what was charged.",
     )
     key = models.CharField(max_length=KEY_LENGTH_MAX, unique=True, help_text="Natural id of what caused it.")
-    params_hash = models.CharField(max_length=64, editable=False)
-    details = models.JSONField(default=dict, blank=True, encoder=ExactJSONEncoder)
-    actor = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    reason = models.CharField(max_length=500, blank=True)
+    params_hash = models.CharField(
+        max_length=64,
+        editable=False,
+        help_text="Of what must be the same when its key comes again: person, kind, amount, reason and actor.",
+    )
+    details = models.JSONField(
+        default=dict,
+        blank=True,
+        encoder=ExactJSONEncoder,
+        help_text="What explains it: model, usage, price and terms; a payment's Stars and its rate.",
+    )
+    actor = models.ForeignKey(
+        Staff,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who of the staff did it; empty where nobody did.",
+    )
+    reason = models.CharField(max_length=500, blank=True, help_text="Why, where staff did it.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -111,13 +129,19 @@ class Hold(models.Model):
         RELEASED = "released", "Closed, nothing was charged"
         EXPIRED = "expired", "Closed by the sweeper"
 
-    key = models.CharField(max_length=KEY_LENGTH_MAX, unique=True)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="holds")
+    key = models.CharField(
+        max_length=KEY_LENGTH_MAX, unique=True, help_text="Natural id of what it is for, such as turn:812."
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="holds", help_text="Whose dollars they are."
+    )
     amount = dollars(help_text="Dollars still set aside; of a closed hold, what was given back.")
     spent = dollars(default=Decimal(0), help_text="Dollars charged through it so far.")
     overdraft = models.BooleanField(default=False, help_text="It sets aside more than there was.")
-    state = models.CharField(max_length=16, choices=State, default=State.OPEN)
-    expires_at = models.DateTimeField()
+    state = models.CharField(
+        max_length=16, choices=State, default=State.OPEN, help_text="Open, or how it was closed."
+    )
+    expires_at = models.DateTimeField(help_text="Past this the sweeper closes it, by the database's clock.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -32,7 +32,7 @@ def worth(stars: int, rate: Snapshot) -> Decimal:
 class StarRate(models.Model):
     """What a Telegram Star is worth from a date on: stars × usd_per_star × (1 − k1 − k2 − k3)."""
 
-    effective_from = models.DateTimeField(unique=True)
+    effective_from = models.DateTimeField(unique=True, help_text="From when on it counts.")
     usd_per_star = dollars(help_text="Dollars Telegram pays for one Star.")
     k1 = models.DecimalField(max_digits=7, decimal_places=6, help_text="Telegram's share at withdrawal.")
     k2 = models.DecimalField(
@@ -87,8 +87,10 @@ class Payment(models.Model):
     KEPT = (State.PAID, State.REFUND_RETURNED)
     UNDER_WAY = (State.REFUND_REQUESTED, State.REFUND_DEBITED, State.REFUND_SENT)
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="payments")
-    state = models.CharField(max_length=20, choices=State, default=State.ORDERED)
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="payments", help_text="Who ordered, and is credited."
+    )
+    state = models.CharField(max_length=20, choices=State, default=State.ORDERED, help_text="How far it is.")
     charge_id = models.CharField(
         max_length=KEY_LENGTH_MAX,
         unique=True,
@@ -114,12 +116,18 @@ class Payment(models.Model):
     package = models.CharField(max_length=16, blank=True, help_text="Its name; empty for any amount.")
     stars = models.PositiveIntegerField(help_text="As ordered; once paid, as paid.")
     usd = dollars(help_text="Dollars this many Stars are credited as.")
-    usd_per_star = dollars()
-    k1 = models.DecimalField(max_digits=7, decimal_places=6)
-    k2 = models.DecimalField(max_digits=7, decimal_places=6)
-    k3 = models.DecimalField(max_digits=7, decimal_places=6)
+    usd_per_star = dollars(help_text="Of the rate it was ordered at: dollars Telegram pays for a Star.")
+    k1 = models.DecimalField(
+        max_digits=7, decimal_places=6, help_text="Of that rate: Telegram's share at withdrawal."
+    )
+    k2 = models.DecimalField(
+        max_digits=7, decimal_places=6, help_text="Of that rate: its fee for topics in private chats."
+    )
+    k3 = models.DecimalField(max_digits=7, decimal_places=6, help_text="Of that rate: the owner's margin.")
     expires_at = models.DateTimeField(help_text="After this the order is not approved any more.")
-    paid_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Telegram says it was paid; empty until then."
+    )
     receipt_sent_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -133,7 +141,7 @@ class Payment(models.Model):
         help_text="Of a subscription's first payment: how it stands.",
     )
     subscription_until = models.DateTimeField(null=True, blank=True, help_text="Paid up to then.")
-    refund_reason = models.CharField(max_length=500, blank=True)
+    refund_reason = models.CharField(max_length=500, blank=True, help_text="Why it was to go back.")
     refund_actor = models.ForeignKey(
         Staff,
         null=True,
@@ -210,13 +218,17 @@ class Reconciliation(models.Model):
 class UnmatchedTransaction(models.Model):
     """A Star transaction of Telegram's that belongs to no payment of ours."""
 
-    transaction_id = models.CharField(max_length=KEY_LENGTH_MAX)
+    transaction_id = models.CharField(
+        max_length=KEY_LENGTH_MAX, help_text="Telegram's id of it; a payment's is its charge id."
+    )
     incoming = models.BooleanField(help_text="Stars came to the bot; else they left it.")
-    stars = models.BigIntegerField()
+    stars = models.BigIntegerField(help_text="How many.")
     partner = models.CharField(max_length=200, help_text="With whom, in Telegram's words.")
-    happened_at = models.DateTimeField()
+    happened_at = models.DateTimeField(help_text="When, as Telegram says.")
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When staff had looked at it.")
-    settled_reason = models.CharField(max_length=500, blank=True)
+    settled_reason = models.CharField(
+        max_length=500, blank=True, help_text="What it was, in the words of staff."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -73,8 +73,10 @@ class Voucher(models.Model):
 class VoucherUse(models.Model):
     """One person has redeemed one voucher."""
 
-    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="redeemed")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    voucher = models.ForeignKey(
+        Voucher, on_delete=models.PROTECT, related_name="redeemed", help_text="Which code."
+    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", help_text="Who redeemed it.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -90,7 +92,7 @@ class VoucherUse(models.Model):
 class WrongCode(models.Model):
     """Somebody tried a code that is none; kept for an hour, so that nobody tries them all."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", help_text="Who tried.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

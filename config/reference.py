@@ -19,6 +19,15 @@ from django.utils import translation
 APPS = ("accounts", "billing", "conversations", "tools", "telegram_bot")
 # What every table means by the same name.
 MEANINGS = {"id": "Primary key.", "created_at": "When the row was made."}
+# What Django's own user model brings to Staff, without saying what it is.
+OF_DJANGO = {
+    "password": "A hash of it, never the password.",
+    "last_login": "When they last logged in to the admin.",
+    "first_name": "Their own, for their colleagues.",
+    "last_name": "Their own, for their colleagues.",
+    "email": "Where they are reached.",
+    "date_joined": "When the account was made.",
+}
 OPPOSITES = {"=": "≠", ">": "≤", "≥": "<", "<": "≥", "≤": ">"}
 COMPARISONS = {"exact": "=", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
 
@@ -26,8 +35,23 @@ COMPARISONS = {"exact": "=", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
 def database() -> str:
     """Every table: its columns, and its constraints and indexes in words."""
     return "\n".join(
-        _table_of(model) for app in APPS for model in apps.get_app_config(app).get_models()
+        _table_of(model)
+        for app in APPS
+        for model in apps.get_app_config(app).get_models()
+        if not model._meta.proxy  # a view of another table's rows
     ).rstrip()
+
+
+def without_meaning() -> list[str]:
+    """Columns nobody has said the meaning of."""
+    return [
+        f"{model.__name__}.{field.name}"
+        for app in APPS
+        for model in apps.get_app_config(app).get_models()
+        if not model._meta.proxy
+        for field in model._meta.concrete_fields
+        if not _said(field)
+    ]
 
 
 def tools() -> str:
@@ -156,13 +180,20 @@ def _type(field: "models.Field[Any, Any]") -> str:
 
 def _meaning(field: "models.Field[Any, Any]") -> str:
     """The help text; where a key leads and what a delete does there; the values of a choice."""
-    words = [str(field.help_text) or MEANINGS.get(field.name, "")]
+    words = [_said(field)]
     if isinstance(field, models.ForeignKey):
         target = field.related_model._meta
         words.append(f"→ `{target.db_table}`; {_on_delete(field)}.")
     if field.choices:
         words.append("One of " + ", ".join(f"`{value}`" for value, _ in field.flatchoices) + ".")
     return " ".join(word for word in words if word)
+
+
+def _said(field: "models.Field[Any, Any]") -> str:
+    """What somebody wrote about a column."""
+    own = str(field.help_text) or MEANINGS.get(field.name, "")
+    is_django_s = field.model is apps.get_model(settings.AUTH_USER_MODEL)
+    return own or (OF_DJANGO.get(field.name, "") if is_django_s else "")
 
 
 def _on_delete(field: "models.ForeignKey[Any, Any]") -> str:

@@ -13,6 +13,8 @@ from django.db.models import Q
 
 from accounts.models import User
 from conversations import parts
+from conversations.models_events import DeadEvent as DeadEvent
+from conversations.models_events import StaleCopy as StaleCopy
 
 
 class Chat(models.Model):
@@ -24,9 +26,11 @@ class Chat(models.Model):
         SUPERGROUP = "supergroup", "Supergroup"
         CHANNEL = "channel", "Channel"
 
-    telegram_id = models.BigIntegerField(unique=True)
-    kind = models.CharField(max_length=16, choices=Kind)
-    title = models.CharField(max_length=255, blank=True)
+    telegram_id = models.BigIntegerField(unique=True, help_text="Telegram's number of the chat.")
+    kind = models.CharField(
+        max_length=16, choices=Kind, help_text="A person's private chat, or a group of which kind."
+    )
+    title = models.CharField(max_length=255, blank=True, help_text="As Telegram last reported it.")
     dead_at = models.DateTimeField(
         null=True, blank=True, help_text="Telegram says nothing can be sent there."
     )
@@ -44,26 +48,34 @@ class Thread(models.Model):
     a new epoch begins, with a fresh `system` and `tools`, and what was said before is no longer said.
     """
 
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="threads")
+    chat = models.ForeignKey(
+        Chat, on_delete=models.CASCADE, related_name="threads", help_text="Where it is held."
+    )
     topic = models.BigIntegerField(
         null=True, blank=True, help_text="Telegram's message_thread_id of a real topic."
     )
     is_current = models.BooleanField(default=True, help_text="New messages of its lane come here.")
-    title = models.CharField(max_length=128, blank=True)
+    title = models.CharField(
+        max_length=128, blank=True, help_text="What it is about; empty until it has a name."
+    )
     title_tries = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="How often a model was asked for a title."
     )
     title_asked_at = models.DateTimeField(
         null=True, editable=False, help_text="When last; for a while nobody else asks."
     )
-    system = models.TextField(editable=False)
+    system = models.TextField(
+        editable=False, help_text="The prompt it begins with, frozen: what a vendor cached stays valid."
+    )
     tools = models.TextField(editable=False, help_text="JSON list of the tools this thread was started with.")
     instructions = models.TextField(
         blank=True,
         editable=False,
         help_text="The person's instructions, as the model here was last told them.",
     )
-    last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    last_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="The number of its last message."
+    )
     epoch_begins = models.PositiveBigIntegerField(
         default=0,
         editable=False,
@@ -96,9 +108,11 @@ class Thread(models.Model):
 class Topic(models.Model):
     """A Telegram topic as its service messages describe it; its conversations are the threads of its lane."""
 
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="topics")
+    chat = models.ForeignKey(
+        Chat, on_delete=models.CASCADE, related_name="topics", help_text="The group it is in."
+    )
     telegram_id = models.BigIntegerField(help_text="Telegram's message_thread_id.")
-    title = models.CharField(max_length=128, blank=True)
+    title = models.CharField(max_length=128, blank=True, help_text="As Telegram last reported it.")
     may_be_renamed = models.BooleanField(
         default=False, help_text="Nobody chose its name; Telegram expects the bot to find one."
     )
@@ -128,21 +142,33 @@ class Turn(models.Model):
         FAILED = "failed", "Failed"
         INTERRUPTED = "interrupted", "Interrupted"
 
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="turns")
+    thread = models.ForeignKey(
+        Thread, on_delete=models.CASCADE, related_name="turns", help_text="The conversation it answers in."
+    )
     user = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="turns", help_text="Who asked, and pays."
     )
-    model = models.CharField(max_length=128)
-    state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
+    model = models.CharField(max_length=128, help_text="The exact id of the model that answers.")
+    state = models.CharField(
+        max_length=16, choices=State, default=State.RUNNING, help_text="Running, or how it ended."
+    )
     gone_model = models.CharField(
         max_length=128, blank=True, help_text="The model its person had chosen, when it could not be asked."
     )
-    failure = models.CharField(max_length=32, blank=True)
-    stop_requested = models.BooleanField(default=False)
+    failure = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="The key of the sentence its person got; empty where all went well.",
+    )
+    stop_requested = models.BooleanField(default=False, help_text="Its person pressed Stop.")
     steps = models.PositiveIntegerField(default=0, help_text="Model calls opened so far.")
     attempts = models.PositiveIntegerField(default=1, help_text="Processes that have worked on it.")
-    cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
-    sent = models.JSONField(default=list, blank=True)
+    cost = models.DecimalField(
+        max_digits=20, decimal_places=9, default=Decimal(0), help_text="Dollars charged for it so far."
+    )
+    sent = models.JSONField(
+        default=list, blank=True, help_text="The messages its person was shown it in, by Telegram's numbers."
+    )
     growing = models.BigIntegerField(
         null=True,
         blank=True,
@@ -153,10 +179,14 @@ class Turn(models.Model):
         blank=True,
         help_text="Telegram's inline message id: the answer is given as a guest, in a chat the bot is not in.",
     )
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=64, blank=True, help_text="The process that works on it.")
+    lease_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Until then that process is taken to be alive, by the database's clock.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="When its person had been told.")
 
     class Meta:
         constraints = [
@@ -212,24 +242,62 @@ class Message(models.Model):
     record, no longer said to the model.
     """
 
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
-    turn = models.ForeignKey(Turn, null=True, blank=True, on_delete=models.CASCADE, related_name="messages")
-    seq = models.PositiveBigIntegerField(null=True, blank=True)
-    role = models.CharField(max_length=16, choices=[(role, role) for role in ("user", "assistant", "system")])
-    parts = PartsField()
-    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    thread = models.ForeignKey(
+        Thread, on_delete=models.CASCADE, related_name="messages", help_text="The conversation it belongs to."
+    )
+    turn = models.ForeignKey(
+        Turn,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="messages",
+        help_text="The turn that took it in or said it; empty while it waits.",
+    )
+    seq = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Its place in the conversation; empty while it waits."
+    )
+    role = models.CharField(
+        max_length=16,
+        choices=[(role, role) for role in ("user", "assistant", "system")],
+        help_text="Who speaks.",
+    )
+    parts = PartsField(
+        help_text="What was said, as text, files, thoughts, calls and results; the bytes are kept as they were."
+    )
+    author = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The person who wrote it; empty for a model's.",
+    )
     # Of the person's message. Telegram numbers messages per chat, so the pair is the external id.
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="+")
-    telegram_id = models.BigIntegerField(null=True, blank=True)
+    chat = models.ForeignKey(
+        Chat, on_delete=models.CASCADE, related_name="+", help_text="Where it was written."
+    )
+    telegram_id = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Telegram's number of it in that chat; empty for what is not seen there.",
+    )
     step = models.PositiveIntegerField(
         null=True, blank=True, help_text="Which model call of its turn said it."
     )
     reason = models.CharField(
         max_length=16, blank=True, help_text="Why the model stopped; empty when it was cut."
     )
-    usage = models.JSONField(null=True, blank=True)
-    cost = models.DecimalField(max_digits=20, decimal_places=9, null=True, blank=True)
-    superseded = models.BooleanField(default=False)
+    usage = models.JSONField(null=True, blank=True, help_text="Of a model's: the tokens its vendor counted.")
+    cost = models.DecimalField(
+        max_digits=20,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Of a model's: dollars charged for it.",
+    )
+    superseded = models.BooleanField(
+        default=False, help_text="It is said no more: edited, asked anew or refused."
+    )
     edited_at = models.DateTimeField(
         null=True, blank=True, help_text="Telegram's date of the newest edit that was taken in."
     )
@@ -254,7 +322,9 @@ class Message(models.Model):
 class UserFile(models.Model):
     """A file of one thread: bytes in storage, and the ids that Telegram and vendors know it by."""
 
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="files")
+    thread = models.ForeignKey(
+        Thread, on_delete=models.CASCADE, related_name="files", help_text="The conversation it belongs to."
+    )
     user = models.ForeignKey(
         User,
         null=True,
@@ -264,10 +334,14 @@ class UserFile(models.Model):
         help_text="Who sent it, or for whom it was made.",
     )
     short_id = models.CharField(max_length=16, help_text="What the model calls it: f_7k2q.")
-    name = models.CharField(max_length=255)
-    mime = models.CharField(max_length=128)
+    name = models.CharField(
+        max_length=255, help_text="As its sender or its tool called it; a label, never a path."
+    )
+    mime = models.CharField(max_length=128, help_text="The media type it came with.")
     size = models.PositiveBigIntegerField(help_text="bytes")
-    stored = models.FileField(upload_to="files/%Y/%m/", max_length=255)
+    stored = models.FileField(
+        upload_to="files/%Y/%m/", max_length=255, help_text="Where its bytes are, under a name of our own."
+    )
     made_by = models.CharField(
         max_length=64, blank=True, help_text="The tool that made it; empty: the person sent it."
     )
@@ -276,10 +350,20 @@ class UserFile(models.Model):
         blank=True,
         help_text="What models are shown instead: upright, smaller, of a kind they read.",
     )
-    telegram_file_id = models.CharField(max_length=255, blank=True)
-    vendor_ids = models.JSONField(default=dict, blank=True)
+    telegram_file_id = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="By which Telegram sends it again; empty until it was sent or fetched.",
+    )
+    vendor_ids = models.JSONField(
+        default=dict, blank=True, help_text="By which vendors know it; nothing sets it so far."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its bytes may go earlier than its conversation; nothing sets it so far.",
+    )
 
     class Meta:
         constraints = [
@@ -303,44 +387,9 @@ class Transcript(models.Model):
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="+", help_text="Who spoke, and pays."
     )
-    text = models.TextField()
+    text = models.TextField(help_text="The words that were heard.")
     told_at = models.DateTimeField(null=True, blank=True, help_text="When the person was shown it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.key
-
-
-class StaleCopy(models.Model):
-    """A copy in the cache that must go: written with what made it stale, taken away once the copy is gone.
-
-    Without it a process killed behind its commit, or a Redis that was away, would leave erased words in
-    Redis until they expire by themselves.
-    """
-
-    class Of(models.TextChoices):
-        THREAD = "thread", "Thread"
-        USER = "user", "User"
-
-    of = models.CharField(max_length=8, choices=Of, help_text="What was copied.")
-    number = models.BigIntegerField(help_text="Its id; the row itself may be gone.")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.of} {self.number}"
-
-
-class DeadEvent(models.Model):
-    """An event that could not be written after every try; staff replay or discard it."""
-
-    id = models.UUIDField(primary_key=True)
-    kind = models.CharField(max_length=64)
-    version = models.PositiveIntegerField(default=1)
-    payload = models.TextField(help_text="JSON text as it was queued.")
-    error = models.TextField()
-    attempts = models.PositiveIntegerField()
-    happened_at = models.DateTimeField()
-    died_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"

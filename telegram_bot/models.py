@@ -10,15 +10,19 @@ from accounts.models import Staff, User
 class Update(models.Model):
     """One update as Telegram sent it, stored before Telegram is told that it arrived."""
 
-    update_id = models.BigIntegerField(primary_key=True)
+    update_id = models.BigIntegerField(primary_key=True, help_text="Telegram's number of it.")
     payload = models.TextField(help_text="JSON text as received: jsonb would refuse a NUL.")
-    kind = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(max_length=40, blank=True, help_text="What it tells of, by Bot API's name.")
     lane = models.BigIntegerField(
         null=True, blank=True, help_text="Telegram's chat id; updates of one lane go in order."
     )
-    received_at = models.DateTimeField(auto_now_add=True)
-    handled_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveIntegerField(default=0)
+    received_at = models.DateTimeField(auto_now_add=True, help_text="When it was stored.")
+    handled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was done with; empty: it waits, or is in hand."
+    )
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="How often a handler raised before it was given up."
+    )
     error = models.CharField(max_length=255, blank=True, help_text="Why it is dead: three tries failed.")
 
     class Meta:
@@ -40,9 +44,13 @@ class Export(models.Model):
         FAILED = "failed", "Could not be gathered, to be said"
         CLOSED = "closed", "Closed"
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="exports")
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="exports", help_text="Who asked for it."
+    )
     language = models.CharField(max_length=8, help_text="In which its pages are written.")
-    state = models.CharField(max_length=16, choices=State, default=State.REQUESTED)
+    state = models.CharField(
+        max_length=16, choices=State, default=State.REQUESTED, help_text="How far it is."
+    )
     attempts = models.PositiveIntegerField(default=0, help_text="Times a worker has begun to gather it.")
     pieces = models.JSONField(
         default=list, blank=True, help_text="Names in storage of what is still to be delivered."
@@ -52,7 +60,7 @@ class Export(models.Model):
         null=True, blank=True, help_text="Until then one bot is delivering it."
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was sent or given up.")
 
     class Meta:
         constraints = [

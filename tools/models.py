@@ -23,19 +23,39 @@ class ToolCall(models.Model):
 
     # The event's own id: the same event delivered twice is one row.
     id = models.UUIDField(primary_key=True)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tool_calls", db_constraint=True)
-    thread = models.ForeignKey(Thread, null=True, on_delete=models.SET_NULL, related_name="tool_calls")
-    turn = models.ForeignKey(Turn, null=True, on_delete=models.SET_NULL, related_name="tool_calls")
-    call_id = models.CharField(max_length=128)
-    name = models.CharField(max_length=64, db_index=True)
+    user = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        related_name="tool_calls",
+        db_constraint=True,
+        help_text="For whom it ran.",
+    )
+    thread = models.ForeignKey(
+        Thread,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="tool_calls",
+        help_text="In which conversation; empty once that is erased.",
+    )
+    turn = models.ForeignKey(
+        Turn,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="tool_calls",
+        help_text="For which answer; empty once that is erased.",
+    )
+    call_id = models.CharField(max_length=128, help_text="The model's id of the call.")
+    name = models.CharField(max_length=64, db_index=True, help_text="The tool.")
     arguments = models.TextField(blank=True, help_text="JSON text, trimmed.")
     result = models.TextField(blank=True, help_text="What the model was told, trimmed.")
     files = models.JSONField(default=list, blank=True, help_text="Short ids of the files it made.")
-    status = models.CharField(max_length=16, choices=Status, db_index=True)
-    seconds = models.FloatField(default=0)
-    cost = models.DecimalField(max_digits=20, decimal_places=9, default=Decimal(0))
-    error = models.CharField(max_length=255, blank=True)
-    started_at = models.DateTimeField(db_index=True)
+    status = models.CharField(max_length=16, choices=Status, db_index=True, help_text="How it ended.")
+    seconds = models.FloatField(default=0, help_text="How long it ran.")
+    cost = models.DecimalField(
+        max_digits=20, decimal_places=9, default=Decimal(0), help_text="Dollars charged for it."
+    )
+    error = models.CharField(max_length=255, blank=True, help_text="What went wrong, in a line.")
+    started_at = models.DateTimeField(db_index=True, help_text="When it began.")
 
     def __str__(self) -> str:
         return f"{self.name} {self.call_id}"
@@ -58,16 +78,22 @@ class LongRun(models.Model):
         INTERRUPTED = "interrupted", "Interrupted"
         STOPPED = "stopped", "Stopped"
 
-    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="long_runs")
+    turn = models.ForeignKey(
+        Turn, on_delete=models.CASCADE, related_name="long_runs", help_text="For which answer."
+    )
     call_id = models.CharField(
         max_length=128, help_text="The model's id of the call; with the turn it is the key."
     )
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", help_text="For whom.")
+    thread = models.ForeignKey(
+        Thread, on_delete=models.CASCADE, related_name="+", help_text="In which conversation."
+    )
     name = models.CharField(max_length=64, help_text="The tool.")
     arguments = models.TextField(help_text="JSON text, whole.")
     language = models.CharField(max_length=8, help_text="Of the person, for the tool.")
-    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    state = models.CharField(
+        max_length=16, choices=State, default=State.WAITING, help_text="How far it is, or how it ended."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How many workers have begun it.")
     lease_owner = models.CharField(max_length=32, blank=True, help_text="The attempt that may write.")
     lease_until = models.DateTimeField(null=True, help_text="Until then its worker is taken to be alive.")
@@ -108,7 +134,12 @@ class ThreadSandbox(models.Model):
 
     # No constraint: a conversation is erased whatever stands here, and its sandbox goes after it.
     thread = models.OneToOneField(
-        Thread, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Thread,
+        primary_key=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        help_text="Whose conversation it is; the thread itself may be gone.",
     )
     creation_key = models.CharField(
         max_length=36, help_text="The idempotency key of its creation: asked for twice, E2B makes one."

@@ -7,6 +7,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from accounts.models import User
+from config.reference import without_meaning
+
 DOCS = settings.BASE_DIR / "docs"
 
 
@@ -41,3 +44,12 @@ def test_a_page_without_its_marks_is_not_guessed_at(folder: Path) -> None:
     (folder / "tools.md").write_text("# The tools\n")
     with pytest.raises(CommandError, match="generated: tools"):
         call_command("docs", folder=folder)
+
+
+def test_every_column_says_what_it_means() -> None:
+    assert without_meaning() == []
+
+
+def test_a_column_without_a_meaning_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User._meta.get_field("balance"), "help_text", "")
+    assert without_meaning() == ["User.balance"]
