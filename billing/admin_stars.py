@@ -235,7 +235,7 @@ class VoucherPage(LookPage[Voucher]):
     search_help_text = "A code, or a word of its reason"
     date_hierarchy = "created_at"
     fields = ("code", ("usd", "uses"), "expires_at", "reason")
-    readonly_fields = ("confirmed_by", "confirmed_at")
+    readonly_fields = ("made_by", "confirmed_by", "confirmed_at")
     usd_shown = money_column("usd", "worth")
     actions_detail = ("confirm", "close")
 
@@ -251,6 +251,10 @@ class VoucherPage(LookPage[Voucher]):
         may = voucher is not None and voucher.waits and voucher.made_by != request.user
         actions: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         return [one for one in actions if may or one.path.removesuffix("/") != "confirm"]
+
+    def get_fields(self, request: HttpRequest, obj: Voucher | None = None) -> Any:
+        """Who made it and who agreed, once it is there."""
+        return self.fields if obj is None else (*self.fields, ("made_by", "confirmed_by"), "confirmed_at")
 
     @admin.display(description="good", boolean=True)
     def good(self, voucher: Voucher) -> bool:
