@@ -30,7 +30,7 @@ def tell_again(turn: Turn, rows: Sequence[Row]) -> None:
             call=calls.get(result.call_id, ToolCall(result.call_id, result.name, {})),
             result=result,
             status="failed" if result.is_error else "done",
-            seconds=0.0,
+            seconds=0,
             cost=-costs.get(f"turn:{turn.pk}:tool:{result.call_id}", Decimal(0)),
             ended_at=row.said_at,
         )

@@ -156,7 +156,7 @@ class _Answer:
 
     def _end(self, response: dict[str, Any]) -> Iterator[Event]:
         if response.get("usage"):
-            look_for_unpriced(response["model"], _reported(response), PRICED)
+            look_for_unpriced(response.get("model", VENDOR), _reported(response), PRICED)
             yield _counted(response["usage"], response.get("tool_usage") or {}, self.searches)
         status, detail = response["status"], ""
         if status == "failed":

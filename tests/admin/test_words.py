@@ -31,7 +31,7 @@ def rita(sofia: Staff) -> Staff:
 
 def test_the_models_with_words_are_known() -> None:
     assert {model.__name__ for model in WITH_WORDS} == {
-        "User", "Thread", "Turn", "Message", "ToolCall", "Update", "DeadEvent"
+        "User", "Thread", "Turn", "Message", "ToolCall", "LongRun", "Update", "DeadEvent"
     }  # fmt: skip
 
 

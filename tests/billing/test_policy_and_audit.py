@@ -139,5 +139,9 @@ def test_beat_calls_tasks_that_exist():
     planned = {
         entry["task"] for entry in app.conf.beat_schedule.values() if entry["task"].startswith("billing.")
     }
-    assert planned == {"billing.tasks.expire_holds", "billing.tasks.audit_ledger"}
+    assert planned == {
+        "billing.tasks.expire_holds",
+        "billing.tasks.audit_ledger",
+        "billing.tasks.prune_orders",
+    }
     assert planned <= set(app.tasks)

@@ -21,7 +21,7 @@ PEOPLE = 3
 @pytest.mark.parametrize(
     ("names", "kills", "away"),
     [
-        pytest.param(SHORT, 1, 0.0, id="once each"),
+        pytest.param(SHORT, 1, 0.0, id="once each", marks=pytest.mark.soak),
         *(
             pytest.param(
                 names, SOAK_KILLS, 60.0 * ("PostgreSQL" in names), id=names[0], marks=pytest.mark.soak

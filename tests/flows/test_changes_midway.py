@@ -10,7 +10,7 @@ from telegram_bot.playground.people import Person
 from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Thought, Use, Words
 from tests.flows import books, shown
-from tools.catalog import tools
+from tools.catalog import offered
 
 OLD_TOOL = {"name": "old_tool", "description": "It was taken out.", "schema": {"type": "object"}}
 
@@ -71,7 +71,7 @@ async def test_a_tool_that_was_taken_out_is_still_listed_and_says_what_there_is(
     claude.say(Words("Done without"))
     assert await ask(anna, "Use it", 2) == "Done without"
     last = claude.requests[-1].body
-    assert [tool["name"] for tool in last["tools"]] == ["old_tool", *tools()]
+    assert [tool["name"] for tool in last["tools"]] == ["old_tool", *offered()]
     (result,) = last["messages"][-1]["content"]
     assert result["is_error"]
-    assert f"The tools are: {', '.join(tools())}." in result["content"]
+    assert f"The tools are: {', '.join(offered())}." in result["content"]

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from conversations.reading.child import MEMORY_BYTES
+from config.apart_child import MEMORY_BYTES
 from telegram_bot.playground import contents
 from telegram_bot.playground.people import Person
 from tests.crowd.conftest import Stage, stage
@@ -82,7 +82,7 @@ class Watch:
         while True:
             for child in self.bot.children():
                 with contextlib.suppress(psutil.Error, OSError):
-                    if "conversations.reading" in " ".join(child.cmdline()):
+                    if "config.apart_child" in " ".join(child.cmdline()):
                         self.most = max(self.most, peak(child.pid))
                         known.add(child.pid)
             self.seen = len(known)
