@@ -2,18 +2,21 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 
 from config.local import throw_away
+from config.place import Place
 from telegram_bot.playground.server import Playground
 from tests.bench import events, tools
 from tests.bench.bots import ROOT, Bot, running
@@ -159,6 +162,28 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     quick = parser.parse_args().quick
     (ROOT / ".local").mkdir(exist_ok=True)
+    with _servers() as (place, environment):
+        logs = {"floor": None, "starling": place.data / "postgres.log"}
+        columns = [asyncio.run(measure(name, environment, quick, log)) for name, log in logs.items()]
+    print_table(columns)
+    with _servers() as (_, environment):  # of its own: to another Telegram its updates begin anew
+        rounds = 5 if quick else 20
+        around = [Figures("floor", asyncio.run(tools.floor(rounds)))]
+        around.append(Figures("starling", asyncio.run(tools.starling(environment, rounds))))
+    print_table(around)
+    rates = events.measure(500 if quick else 5_000)
+    ways = ("INSERT each", "write-behind")
+    beside = [Figures(way, {row: figures[way] for row, figures in rates.items()}) for way in ways]
+    print_table(beside)
+    columns += beside
+    for column, more in zip(columns, around, strict=False):
+        column.rows.update(more.rows)
+    _keep(columns)
+
+
+@contextlib.contextmanager
+def _servers() -> Iterator[tuple[Place, dict[str, str]]]:
+    """PostgreSQL and Redis that are gone afterwards, with Starling's tables, and the environment that names them."""
     with throw_away() as place:
         environment = {
             "DATABASE_URL": place.database_url(),
@@ -167,17 +192,7 @@ def main() -> None:
         }
         os.environ.update(environment)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, check=True)
-        logs = {"floor": None, "starling": place.data / "postgres.log"}
-        columns = [asyncio.run(measure(name, environment, quick, log)) for name, log in logs.items()]
-        rounds = 5 if quick else 20
-        columns[0].rows.update(asyncio.run(tools.floor(rounds)))
-        columns[1].rows.update(asyncio.run(tools.starling(environment, rounds)))
-    print_table(columns)
-    rates = events.measure(500 if quick else 5_000)
-    ways = ("INSERT each", "write-behind")
-    beside = [Figures(way, {row: figures[way] for row, figures in rates.items()}) for way in ways]
-    print_table(beside)
-    _keep([*columns, *beside])
+        yield place, environment
 
 
 def _keep(columns: list[Figures]) -> None:
