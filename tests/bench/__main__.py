@@ -44,6 +44,7 @@ async def measure(name: str, environment: dict[str, str], quick: bool, server_lo
         environment = environment | {
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_API_URL": telegram.url,
+            "TITLES": "false",  # one more model call in a new conversation, which the floor never makes
             "ANTHROPIC_API_KEY": "sk-ant-bench",
             "ANTHROPIC_BASE_URL": claude.url,
             "DEFAULT_MODEL": "claude-haiku-5-5",
@@ -125,17 +126,21 @@ async def statements(
     _log_statements("none")
     log = server_log.read_bytes()[begins:].decode(errors="replace")
     asked = re.findall(r"\[(\d+)\] (?:\S+ )?LOG:  (?:statement|execute [^:]*): (\w+)", log)
-    opened: set[str] = set()
+    opened: dict[
+        str, bool
+    ] = {}  # process → has its transaction written anything? Who only looked commits nothing
     commits = work = 0
     for process, verb in asked:
+        writes = verb in ("INSERT", "UPDATE", "DELETE")
         if verb == "BEGIN":
-            opened.add(process)
+            opened[process] = False
         elif verb in ("COMMIT", "ROLLBACK"):
-            opened.discard(process)
-            commits += verb == "COMMIT"
+            commits += opened.pop(process, False) and verb == "COMMIT"
         elif verb not in ("SAVEPOINT", "RELEASE", "ALTER", "SET", "SHOW"):
             work += 1
-            commits += process not in opened and verb in ("INSERT", "UPDATE", "DELETE")
+            commits += process not in opened and writes
+            if process in opened:
+                opened[process] |= writes
     rows["PostgreSQL statements per text turn"] = work / STATEMENT_TURNS
     rows["PostgreSQL commits per text turn"] = commits / STATEMENT_TURNS
 
