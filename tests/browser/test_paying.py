@@ -73,7 +73,7 @@ async def test_stars_are_paid_from_a_sheet_and_everything_says_so(
     anna.fill_wallet(-4850)
     await expect(page.get_by_test_id("wallet")).to_have_text("50")
     await say(page, "/pay 120")
-    await page.get_by_role("button", name="Pay 120").click()
+    await page.get_by_test_id("log").get_by_role("button", name="Pay 120").click()
     await expect(page.get_by_test_id("pay-problem")).to_have_text("You need 70 more Stars.")
     await page.get_by_test_id("pay-confirm").click()
     await expect(page.get_by_test_id("pay-wallet")).to_have_text("5,050")

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from billing.models import BalanceOperation, Hold
@@ -43,16 +44,22 @@ def messages(role: str) -> list[Message]:
 
 @asynchronous
 def mismatches() -> list[str]:
-    """People whose balance is not the sum of their operations, or held not that of their open holds."""
-    found = []
-    for user in User.objects.all():
-        operations = BalanceOperation.objects.filter(user=user).aggregate(sum=Sum("amount"))[
-            "sum"
-        ] or Decimal(0)
-        open_holds = Hold.objects.filter(user=user, state=Hold.State.OPEN).aggregate(sum=Sum("amount"))["sum"]
-        if (operations, open_holds or Decimal(0)) != (user.balance, user.held):
-            found.append(f"{user}: {operations} / {user.balance}, {open_holds} / {user.held}")
-    return found
+    """People whose balance is not the sum of their operations, or held not that of their open holds.
+
+    One statement: a turn may end between two.
+    """
+    mine = {"user": OuterRef("pk")}
+    operations = BalanceOperation.objects.filter(**mine).order_by().values("user")
+    holds = Hold.objects.filter(**mine, state=Hold.State.OPEN).order_by().values("user")
+    people = User.objects.annotate(
+        operated=Coalesce(Subquery(operations.annotate(sum=Sum("amount")).values("sum")), Decimal(0)),
+        open_holds=Coalesce(Subquery(holds.annotate(sum=Sum("amount")).values("sum")), Decimal(0)),
+    )
+    return [
+        f"{user}: {user.operated} / {user.balance}, {user.open_holds} / {user.held}"
+        for user in people
+        if (user.operated, user.open_holds) != (user.balance, user.held)
+    ]
 
 
 async def all_done(count: int = 1) -> list[Turn]:
