@@ -64,6 +64,9 @@ def _start_servers() -> None:
         os.environ["DATABASE_URL"] = place.database_url()
     if own_redis:
         os.environ["REDIS_URL"] = place.redis_url()
+        with redis_client.Redis.from_url(place.redis_url()) as client:
+            # It empties the databases of the other workers too, in the midst of their tests: FLUSHDB does not.
+            client.acl_setuser("default", enabled=True, commands=["-flushall"])
 
 
 def _read_settings_again() -> None:

@@ -109,7 +109,7 @@ def test_what_a_reader_saw_before_a_write_is_not_stored_after_it() -> None:
 
 def test_a_lease_that_redis_lost_is_worth_nothing(redis: redis_client.Redis) -> None:
     lease = cache.read(USER, THREAD).lease
-    redis.flushall()
+    redis.flushdb()
     assert not cache.rebuild(THREAD, 2, [b"one", b"two"], lease=lease)
 
 
@@ -372,7 +372,7 @@ def test_what_changed_while_redis_was_away_is_dropped_before_anything_is_read(
 def test_a_restarted_redis_that_forgot_its_scripts_is_taught_again(redis: redis_client.Redis) -> None:
     filled()
     redis.script_flush()
-    redis.flushall()
+    redis.flushdb()
     context = filled()
     assert cache.append(THREAD, 3, b"three")
     assert context.messages == [b"one", b"two"]

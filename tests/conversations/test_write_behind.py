@@ -413,7 +413,7 @@ def test_emptying_redis_loses_what_waits_and_nothing_after(person: User, redis: 
     write_behind.record("tool_call", finished_call(person, number=0))
     write_behind.flush()
     write_behind.record("tool_call", finished_call(person, number=1))
-    redis.flushall()
+    redis.flushdb()
     write_behind.record("tool_call", finished_call(person, number=2))
     write_behind.flush()
     assert sorted(models.ToolCall.objects.values_list("call_id", flat=True)) == ["call_0", "call_2"]
