@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import structlog
 from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.types import (
     BotCommand,
@@ -45,6 +44,7 @@ from telegram_bot.intake import Inbound
 from telegram_bot.naming import Names
 from telegram_bot.outgoing import Destination, Unreachable
 from telegram_bot.services import Desk
+from telegram_bot.session import Session
 from telegram_bot.texts import label, say
 from telegram_bot.topics import name_topic
 from tools.catalog import offered
@@ -71,7 +71,7 @@ class Roles:
 def build() -> Roles:
     """Put the bot together from the settings. Raises ImproperlyConfigured, in words."""
     gate = Gate()
-    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
+    session = Session(api=TelegramAPIServer.from_base(settings.TELEGRAM_API_URL))
     session.middleware(gate)
     bot = Bot(settings.TELEGRAM_BOT_TOKEN, session=session)
     desk = Desk(new_owner(), available(), in_worker(offered()))
