@@ -14,7 +14,7 @@ HasAll = Callable[[int, float], bool]
 QUIET_SECONDS = 0.1  # what a person sends in one go arrives closer together than this
 MORE_SECONDS = 0.6  # pieces of a long paste and pictures of an album come one by one
 BURST_SECONDS_MAX = 5.0  # nobody waits longer than this for their burst to end
-LOOK_SECONDS = 0.02  # between two looks whether the inbox, running late, has the rest by now
+LOOK_SECONDS = 0.005  # between two looks whether the inbox, running late, has the rest by now
 
 
 @dataclass(slots=True)
