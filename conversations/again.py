@@ -8,7 +8,7 @@ from accounts.services import lock_user
 from conversations import said
 from conversations.contracts import Model, Reason
 from conversations.epochs import Need, can_be_summed_up
-from conversations.errors import NotARetry
+from conversations.errors import BeingTold, NotARetry
 from conversations.leases import lease_end
 from conversations.models import Thread, Turn
 from conversations.steps import open_step
@@ -39,7 +39,8 @@ def retry_turn(
     """Ask again where a turn broke off: completed steps stand, words that were cut are superseded.
 
     With `answered` a finished turn is asked anew, and its whole answer is superseded. Raises NotARetry when
-    the turn is not the person's, not the last of its thread, or was answered.
+    the turn is not the person's, not the last of its thread, or was answered; BeingTold when it has ended and
+    that is not noted yet: they saw its last words a moment ago.
     """
     lock_user(user_id)
     old = (
@@ -47,9 +48,11 @@ def retry_turn(
         .select_related("thread", "thread__chat", "user")
         .first()
     )
-    ended = old is not None and old.state != Turn.State.RUNNING
-    if old is None or not ended or old.thread.hidden_at or (old.state == Turn.State.DONE and not answered):
+    if old is None or old.thread.hidden_at or (old.state == Turn.State.DONE and not answered):
         raise NotARetry(f"turn {turn_id}")
+    if old.state == Turn.State.RUNNING:
+        is_told = old.failure or old.stop_requested or _is_whole(old)
+        raise BeingTold(f"turn {turn_id}") if is_told else NotARetry(f"turn {turn_id} is being answered")
     thread = Thread.objects.select_for_update(of=("self",)).select_related("chat").get(pk=old.thread_id)
     if Turn.objects.filter(thread=thread, pk__gt=old.pk).exists():
         raise NotARetry(f"turn {turn_id} is not the last")

@@ -11,6 +11,10 @@ class NotARetry(Exception):
     """There is nothing to ask again: the turn is still running, was answered, or is not this person's."""
 
 
+class BeingTold(NotARetry):
+    """It has ended, and the process that tells its person has yet to note that: a moment later it may be retried."""
+
+
 class NoThread(Exception):
     """No such conversation is on this person's list."""
 

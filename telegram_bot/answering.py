@@ -5,8 +5,9 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 from aiogram import Bot
@@ -18,7 +19,7 @@ from config.patience import patiently
 from conversations import leases, turns
 from conversations.again import retry_lane, retry_turn
 from conversations.erasing import stop_all_of
-from conversations.errors import LeaseLost
+from conversations.errors import BeingTold, LeaseLost
 from conversations.files import ThreadFiles
 from conversations.groups import question_of, request_stop_of, set_thread_dead
 from conversations.loop import Failed, SummedUp, SummingUp, TurnEvent, replay, run_turn
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 RENEW_SECONDS = 10.0
 RECOVER_SECONDS = 30.0
 DOORS = 4  # bursts taken in side by side: more would share one interpreter, and all be late instead of some
+TOLD_SECONDS_MAX = 10.0  # how long a retry waits for the end of what it retries to be noted
+TOLD_LOOK_SECONDS = 0.1
 DRAFT_NUMBERS = 2**31 - 1  # a draft id is a positive 32-bit number
 WISHES: dict[str, Wish] = {"auto": "auto", "classic": "classic", "rich": "rich"}
 
@@ -286,21 +289,25 @@ class Answers:
 
     async def retry(self, turn_id: int, user_id: int) -> None:
         """Ask a broken-off turn again. Raises NotARetry."""
-        claim = await in_db(retry_turn)(
-            turn_id, user_id=user_id, owner=self._desk.owner, models=self._desk.models
-        )
-        self.begin(claim)
+        owner, models = self._desk.owner, self._desk.models
+        await self._again(partial(retry_turn, turn_id, user_id=user_id, owner=owner, models=models))
 
     async def retry_lane(self, chat_id: int, topic: int | None, user_id: int) -> None:
         """Ask a lane's last question again, answered or not. Raises NotARetry."""
-        claim = await in_db(retry_lane)(
-            chat_telegram_id=chat_id,
-            topic=topic,
-            user_id=user_id,
-            owner=self._desk.owner,
-            models=self._desk.models,
-        )
-        self.begin(claim)
+        lane = partial(retry_lane, chat_telegram_id=chat_id, topic=topic, user_id=user_id)
+        await self._again(partial(lane, owner=self._desk.owner, models=self._desk.models))
+
+    async def _again(self, retry: Callable[[], Claim]) -> None:
+        """Whoever is quick presses before we have noted that the turn above the button has ended."""
+        until = time.monotonic() + TOLD_SECONDS_MAX
+        while True:
+            try:
+                self.begin(await in_db(retry)())
+                return
+            except BeingTold:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(TOLD_LOOK_SECONDS)
 
     async def recover(self) -> int:
         """Take up turns whose process is gone, and messages it left waiting; returns how many."""
