@@ -29,6 +29,7 @@ from conversations.contracts import (
     ThinkingDelta,
 )
 from conversations.parts import Opaque, Text, Thinking, ToolCall
+from conversations.providers import gemini_counts
 from conversations.providers.gemini_request import VENDOR, Json, body_of, luggage_of
 from conversations.providers.gemini_sources import as_links
 from conversations.providers.neutral import seconds_of
@@ -143,6 +144,7 @@ async def _call(model: Model, body: Json) -> AsyncGenerator[Event, None]:
                     yield event
     except PriceUnusable as error:  # counts that are none
         raise ProviderError("overloaded", f"usage: {error}", retryable=True) from error
+    gemini_counts.look_at(model.id, answer.report)
     if not answer.ended:
         raise ProviderError("overloaded", "cut", retryable=True)
     for event in answer.end():
@@ -209,6 +211,7 @@ class _Answer:
     asked: set[str] = field(default_factory=set)  # what was searched for, by the calls of the search
     grounding: types.GroundingMetadata = field(default_factory=types.GroundingMetadata)
     usage: Usage | None = None
+    report: gemini_counts.Report | None = None  # the last one
     finish: str = ""
     blocked: str = ""
 
@@ -290,21 +293,13 @@ class _Answer:
         kept = part.model_dump(mode="json", by_alias=True, exclude_none=True)
         return Opaque(luggage_of(self.model_id, part=kept))
 
-    def _counted(self, report: types.GenerateContentResponseUsageMetadata | None) -> Iterator[Usage]:
-        """The counts so far, when they are new. Every report is of the whole call.
-
-        `prompt_token_count` has the cached tokens in it; what a search read is not in it.
-        """
+    def _counted(self, report: gemini_counts.Report | None) -> Iterator[Usage]:
+        """The counts so far, when they are new."""
         if report is None:
             return
-        prompt, cached = report.prompt_token_count or 0, report.cached_content_token_count or 0
+        self.report = report
         queries = {query for query in self.grounding.web_search_queries or () if query}
-        usage = Usage(
-            input=max(prompt - cached, 0) + (report.tool_use_prompt_token_count or 0),
-            cache_read=cached,
-            output=(report.candidates_token_count or 0) + (report.thoughts_token_count or 0),
-            web_searches=max(len(queries), len(self.asked)),  # each query is charged
-        )
+        usage = gemini_counts.usage_of(report, max(len(queries), len(self.asked)))  # each query is charged
         if usage != self.usage:
             self.usage = usage
             yield usage

@@ -26,6 +26,7 @@ from conversations.contracts import (
     ThinkingDelta,
 )
 from conversations.parts import File, Part, Text, Thinking, ToolCall, ToolResult, named, text_of
+from conversations.providers.drift import look_for_unpriced
 from conversations.providers.neutral import (
     CONTINUE,
     NO_OUTPUT,
@@ -85,6 +86,7 @@ async def _call(body: Body, *, may_call: bool) -> AsyncGenerator[Event, None]:
             async for chunk in response:
                 for event in answer.read(chunk):
                     yield event
+    look_for_unpriced(body["model"], answer.usage, PRICED)
     if not answer.reason:
         raise ProviderError("overloaded", "cut", retryable=True)
     for event in answer.end():
@@ -248,12 +250,14 @@ class _Answer:
     thinking_field: str = ""
     calls: list[_Call] = field(default_factory=list)
     places: dict[int, _Call] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)  # the last report
     refused: bool = False
     reason: str = ""
 
     def read(self, chunk: dict[str, Any]) -> Iterator[Event]:
         """What one chunk means: usually one piece of the answer, at the end the counts."""
         if chunk.get("usage"):
+            self.usage = chunk["usage"]
             yield _counted(chunk["usage"])
         for choice in chunk.get("choices") or ():
             yield from self._delta(choice.get("delta") or {})
@@ -316,6 +320,19 @@ class _Answer:
         elif reason is Reason.TOOLS and not self.calls:
             reason = Reason.END
         yield Done(reason, detail)
+
+
+# What usage may say and we charge for; all that is below the completion is part of it.
+PRICED = frozenset(
+    {
+        *("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details.text_tokens"),
+        *("prompt_tokens_details.cached_tokens", "prompt_tokens_details.cache_write_tokens"),
+        *("prompt_tokens_details.image_tokens", "completion_tokens_details.reasoning_tokens"),
+        *("completion_tokens_details.text_tokens", "completion_tokens_details.accepted_prediction_tokens"),
+        *("completion_tokens_details.rejected_prediction_tokens",),
+        *("prompt_cache_hit_tokens", "prompt_cache_miss_tokens"),  # DeepSeek: the prompt once more, in two
+    }
+)
 
 
 def _counted(usage: Mapping[str, Any]) -> Usage:

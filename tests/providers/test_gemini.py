@@ -404,6 +404,21 @@ async def test_an_answer_beyond_the_limit_of_one_request_is_not_gone_on_with_beh
     assert len(gemini.requests) == 1
 
 
+async def test_tokens_of_a_kind_that_we_do_not_know_raise_an_alarm(
+    gemini: GeminiStandIn, flash: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = {"promptTokenCount": 5, "candidatesTokenCount": 2, "dreamTokenCount": 9, "totalTokenCount": 16}
+    end = {"finishReason": "STOP", "index": 0}
+    for total in (7, 16):  # 7: all of them are charged for
+        usage = {**counts, "totalTokenCount": total}
+        gemini.say(Words("Hi"), Sent({"candidates": [end], "usageMetadata": usage}), Cut(clean=True))
+        await answer(flash, asks("Hi"))
+        assert (
+            len([line for line in caplog.records if "tokens_of_no_known_kind" in str(line.msg)])
+            == total // 16
+        )
+
+
 async def test_a_blocked_prompt_is_a_refusal_that_says_so(gemini: GeminiStandIn, flash: Model) -> None:
     gemini.block("PROHIBITED_CONTENT")
     reply = await answer(flash, asks("Something bad"))

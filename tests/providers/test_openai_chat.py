@@ -174,6 +174,17 @@ async def test_a_server_that_refuses_to_count_is_asked_again_and_counted_by_us(
     assert usage.output > 0
 
 
+async def test_counts_that_nobody_is_charged_for_raise_an_alarm(
+    openai: OpenAIStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    details = {"audio_tokens": 3, "cached_tokens": 1}
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": details}
+    openai.say(Words("Hi"), chunk({}, "stop"), Sent({"choices": [], "usage": usage}), Cut(clean=True))
+    await answer(QWEN, asks("Hi"))
+    alarms = [line.msg["what"] for line in caplog.records if "usage_unpriced" in str(line.msg)]
+    assert alarms == ["prompt_tokens_details.audio_tokens"]
+
+
 # What is answered ---------------------------------------------------------------------------------
 
 
