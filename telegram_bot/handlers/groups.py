@@ -40,6 +40,7 @@ GROUP_MENU = [
     MenuEntry("ask", _("ask me something")),
     MenuEntry("new", _("start a fresh conversation")),
     MenuEntry("stop", _("stop the answer")),
+    MenuEntry("retry", _("ask your last question again")),
     MenuEntry("balance", _("see your balance"), is_ephemeral=True),
     MenuEntry("help", _("all commands")),
 ]
@@ -279,6 +280,7 @@ def router() -> Router:
         ("ask", on_ask),
         ("new", on_new),
         ("stop", on_stop),
+        ("retry", commands.on_retry),
         ("balance", on_balance),
         ("help", on_help),
         ("start", on_start),

@@ -186,6 +186,21 @@ async def test_slash_stop_is_for_who_asked_and_for_administrators(
     assert turn.state == Turn.State.STOPPED
 
 
+async def test_slash_retry_asks_ones_own_last_question_again_and_nobody_elses(
+    starling: Roles, claude: AnthropicStandIn, anna_there: Member, boris_there: Member
+):
+    claude.say(Words("One way to see it."))
+    await anna_there.send("@starling_bot why?")
+    await anna_there.wait_for(lambda message: message["text"] == "One way to see it.")
+    await boris_there.send("/retry@starling_bot")
+    await boris_there.wait_for(lambda message: "нет вашего вопроса" in message["text"])
+    claude.say(Words("Another way."))
+    await anna_there.send("/retry@starling_bot")
+    await anna_there.wait_for(lambda message: message["text"] == "Another way.")
+    turns = await books.all_done(2)
+    assert turns[0].user_id == turns[1].user_id
+
+
 async def test_two_people_asking_at_once_get_two_answers_and_two_bills(
     starling: Roles, claude: AnthropicStandIn, anna_there: Member, boris_there: Member
 ):
