@@ -2,14 +2,11 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from django.http import HttpRequest, StreamingHttpResponse
 
 from accounts.downloads import streamed
-
-# What spreadsheets begin a formula with; OWASP's list, tab and carriage return among them.
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+from accounts.spreadsheets import cell
 
 
 class Line:
@@ -17,17 +14,6 @@ class Line:
 
     def write(self, line: str) -> str:
         return line
-
-
-def cell(value: object) -> str:
-    """A value as text; words that would begin a formula get a quote before them, numbers stay numbers."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str):
-        return format(value, "f") if hasattr(value, "as_tuple") else str(value)
-    return f"'{value}" if value.startswith(FORMULA_BEGINS) else value
 
 
 def as_csv(

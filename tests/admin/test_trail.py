@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.admin_pages import address_of, list_address
-from accounts.export import cell
 from accounts.models import Staff, User
+from accounts.spreadsheets import cell
 from billing import ledger
 from billing.models import Price
 from telegram_bot.models import Announcement
