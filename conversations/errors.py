@@ -23,5 +23,9 @@ class TimedOut(ToolFailed):
     """A tool ran into its time limit, where that was not the loop's to notice."""
 
 
+class StoppedCall(ToolFailed):
+    """The person stopped it; what it had cost by then is charged."""
+
+
 class Interrupted(ToolFailed):
     """A tool's process died, and it is not known how far the tool had come."""

@@ -1,6 +1,7 @@
 """The turn, as one async generator: ask the model, run its tools, ask again, until it has answered."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from decimal import Decimal
 from config.patience import patiently
 from conversations.closing import Closed
 from conversations.contracts import Event, ProviderError, Reason, TextDelta, Tool
-from conversations.ends import close, keep
+from conversations.ends import close, keep, note_stopped
 from conversations.files import ThreadFiles
 from conversations.history import Row
 from conversations.media import with_media
@@ -119,7 +120,7 @@ async def _run_tools(
     step: Place, calls: Sequence[ToolCall], tools: Mapping[str, Tool], language: str
 ) -> AsyncGenerator[TurnEvent | Closed, None]:
     """Run the calls of a step side by side and keep each result as soon as it is there; last, yield what follows."""
-    in_flight = InFlight()
+    began, in_flight = time.monotonic(), InFlight()
     told: asyncio.Queue[Told] = asyncio.Queue(1)
     running = {
         asyncio.create_task(run_tool(step, call, tools, language, in_flight, told)): call for call in calls
@@ -152,6 +153,9 @@ async def _run_tools(
         for task in unkept:  # what has ended was paid for: its result is kept and charged, also behind a Stop
             if not task.cancelled() and not task.exception():
                 await asyncio.shield(patiently(keep)(step, running[task], task.result(), False))
+            elif (tool := tools.get(running[task].name)) and tool.runs_in == "bot":
+                seconds = time.monotonic() - began
+                await asyncio.shield(patiently(note_stopped)(step, running[task], seconds))
 
 
 def replay(rows: Sequence[Row]) -> Iterator[TurnEvent]:

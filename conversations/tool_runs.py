@@ -17,7 +17,7 @@ from billing.prices import terms
 from config.aio import in_db
 from config.patience import patiently
 from conversations.contracts import Earlier, Tool, ToolContext, ToolFailed, ToolOutput
-from conversations.errors import Interrupted, TimedOut
+from conversations.errors import Interrupted, StoppedCall, TimedOut
 from conversations.files import ThreadFiles, part_of, store_file
 from conversations.history import NO_RESULT
 from conversations.models import UserFile
@@ -30,7 +30,11 @@ NOT_COVERED = (
 )
 NO_PRICE = "This tool has no price at the moment, so it cannot be used. Say so, and go on without it."
 
-FAILURES: dict[type[ToolFailed], str] = {Interrupted: "interrupted", TimedOut: "timed_out"}
+FAILURES: dict[type[ToolFailed], str] = {
+    Interrupted: "interrupted",
+    StoppedCall: "stopped",
+    TimedOut: "timed_out",
+}
 
 log = structlog.get_logger(__name__)
 

@@ -20,6 +20,7 @@ from conversations.contracts import (
     ToolFailed,
     ToolOutput,
 )
+from conversations.errors import StoppedCall
 from conversations.parts import File, Text, text_of
 from conversations.providers import available
 from conversations.reply import Reply, usage_of
@@ -35,6 +36,7 @@ OUTPUT_MAX = 4_000  # tokens, thinking included
 PDF_PAGES_LOOK = 20  # pages that a preview may look at
 IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 PDF = "application/pdf"
+STOPPED = "The person stopped it."
 KINDS = IMAGES | {PDF}
 
 
@@ -98,7 +100,8 @@ async def look(file: File, content: bytes, question: str) -> ToolOutput:
     details = {"model": model.id, "usage": as_json(usage) if usage else None, "price": rates.price_id}
     words = text_of(reply.parts) + reply.open_text
     if fault or not words.strip():
-        raise ToolFailed(fault or f"{model.name} said nothing about it.", cost=cost, details=details)
+        failed = StoppedCall if fault == STOPPED else ToolFailed
+        raise failed(fault or f"{model.name} said nothing about it.", cost=cost, details=details)
     return ToolOutput(f"{model.name} looked at {file.id}:\n\n{words}", cost=cost, details=details)
 
 
@@ -114,7 +117,7 @@ async def _asked(model: Model, request: Request, reply: Reply) -> str:
     except TimeoutError:
         return f"{model.name} took too long over it. Ask about less of it."
     except asyncio.CancelledError:  # a Stop: what was seen so far is charged all the same
-        return "The person stopped it."
+        return STOPPED
     except ProviderError as error:
         return f"{model.name} could not look at it ({error.key}). Go on without, or try later."
     if reply.done and reply.done.reason is Reason.REFUSAL:
