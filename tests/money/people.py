@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from django.db.models import F
+from django.db.models import F, Max
 
 from billing.models import BalanceOperation, Hold, Payment
 from billing.refunds import CALL_AGAIN_AFTER
@@ -50,6 +50,8 @@ async def stage(folder: Path) -> AsyncIterator[tuple[Playground, Bots]]:
         return Says((Words("word " * 200),), delay=0.02)
 
     async with Playground.started(TOKEN) as telegram, AnthropicStandIn.started(answer) as claude:
+        # It numbers from the clock, ten a second. The stage before was busier, and a number comes once.
+        telegram.state.updates._next_id = max(telegram.state.updates._next_id, await last_update() + 1)
         environment = {
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_API_URL": telegram.url,
@@ -63,6 +65,11 @@ async def stage(folder: Path) -> AsyncIterator[tuple[Playground, Bots]]:
         }
         async with Bots.of(environment, folder) as bots:
             yield telegram, bots
+
+
+@in_db
+def last_update() -> int:
+    return Update.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 # Kills -------------------------------------------------------------------------------------------
