@@ -5,8 +5,12 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramRetryAfter
+from aiogram.methods import Response, SendMessageDraft, TelegramMethod
 
 from telegram_bot.dispatcher import Roles
+from telegram_bot.gate import STRAIN_MAX, Banned, Gate
 from telegram_bot.playground.calls import Call
 from telegram_bot.playground.members import Member
 from telegram_bot.playground.people import Person, Speaker
@@ -15,6 +19,7 @@ from tests.fakes.anthropic import AnthropicStandIn
 from tests.fakes.anthropic_script import Answer, Block, Hold, Says, Words
 from tests.faults.report import percentile, publish
 from tests.flows import books
+from tests.flows.conftest import TOKEN
 from tests.flows.shown import words
 
 FIRST_OTHER = 700_000
@@ -226,3 +231,22 @@ async def test_a_guests_message_has_a_ban_of_its_own(
     edits = [call for call in telegram.calls if call.method == "editMessageText"]
     assert [call.status for call in edits] == [429, 200]
     assert edits[1].time - edits[0].time >= 2
+
+
+async def test_when_telegram_bans_many_chats_at_once_all_of_them_draw_less_often():
+    async def refuse(_bot: Bot, method: TelegramMethod[bool]) -> Response[bool]:
+        raise TelegramRetryAfter(method, "Too Many Requests", 5)
+
+    gate, bot = Gate(), Bot(TOKEN)
+
+    async def ban(chats: range) -> None:
+        for chat in chats:
+            with pytest.raises(Banned):
+                await gate(refuse, bot, SendMessageDraft(chat_id=chat, draft_id=1, text="Once upon"))
+
+    await ban(range(1, 6))
+    assert gate.pace(999, 0.5) == 0.5
+    await ban(range(6, 21))
+    assert gate.pace(999, 0.5) == 2.0
+    await ban(range(21, 200))
+    assert gate.pace(999, 0.5) == 0.5 * STRAIN_MAX
