@@ -15,7 +15,7 @@ from tools.sandbox import _folders
 from tools.sandbox.contract import Input, Outcome
 from tools.sandbox.local import Local, confinement
 
-WHY, _ = confinement()
+WHY, MODULES_HERE = confinement()
 pytestmark = pytest.mark.skipif(bool(WHY), reason=f"no sandbox on this machine: {WHY}")
 
 THREAD, OTHER = 990_001, 990_002
@@ -162,3 +162,19 @@ async def test_the_folder_is_emptied_of_what_overfilled_it_and_works_again():
 async def test_inputs_cannot_be_changed():
     outcome = await run("open('/tmp/inputs/x', 'w')", inputs=(Input("a.csv", b"7"),))
     assert "Read-only file system" in outcome.stderr
+
+
+@pytest.mark.skipif("matplotlib" not in MODULES_HERE, reason="the sandbox finds no matplotlib here")
+async def test_a_figure_that_is_shown_is_a_picture_for_the_person():
+    outcome = await run(
+        "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()\nplt.plot([1])\nplt.show()"
+    )
+    assert [file.name for file in outcome.files] == ["figure-1.png", "figure-2.png"], outcome.stderr
+    assert all(file.content.startswith(b"\x89PNG") for file in outcome.files)
+
+
+async def test_what_draws_figures_lies_beside_the_code_and_cannot_be_changed():
+    outcome = await run(
+        "import os\nfor name in sorted(os.listdir('/tmp/code')): print(name, os.access('/tmp/code/' + name, os.W_OK))"
+    )
+    assert outcome.stdout.split("\n")[:2] == ["main.py False", f"{_folders.BACKEND}.py False"]

@@ -21,6 +21,8 @@ FOLDER_MAX = 256 * 1024 * 1024  # bytes a thread's code may keep on disk
 ENTRIES_MAX = 5_000  # files and folders of it
 KEPT_SECONDS = 7 * 24 * 3600  # after so long without a run a thread's folder goes
 LOCK_SECONDS = 0.1  # between two looks whether another run of the same thread has ended
+SHOW = Path(__file__).with_name("_show.py")
+BACKEND = "starling_figures"  # its name inside, where matplotlib looks for it
 NOBODY = "nobody"  # who root becomes: root's processes are not counted by any limit
 
 
@@ -67,6 +69,7 @@ class Folder:
     def fill(self, code: str, inputs: Sequence[Input]) -> None:
         """Put down what the code is and what it may read; inputs of earlier runs stay."""
         self._write(self.code / "main.py", code.encode("utf-8", "replace"))
+        self._write(self.code / f"{BACKEND}.py", SHOW.read_bytes())
         for given in inputs:
             self._write(self.inputs / safe_name(given.name), given.content)
 

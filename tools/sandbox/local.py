@@ -52,12 +52,14 @@ WATCH_SECONDS = 0.2  # between two looks at memory and disk: 100 MB may be writt
 PROBE_SECONDS = 10
 # Worth naming to a model where they are there.
 MODULES = ("numpy", "matplotlib", "pandas", "scipy", "sympy", "PIL", "openpyxl")
+# Of /etc only what Debian's own packages of MODULES are lost without: links to libraries, and a list of defaults.
+SYSTEM = ("/etc/alternatives", "/etc/matplotlibrc")
 # What a process inside sees; nothing of ours.
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108
     "LANG": "C.UTF-8",
-    "MPLBACKEND": "Agg",
+    "MPLBACKEND": f"module://{_folders.BACKEND}",
     "MPLCONFIGDIR": "/tmp/.matplotlib",  # noqa: S108
     "OPENBLAS_NUM_THREADS": "2",
 }
@@ -211,6 +213,8 @@ def _command(folder: Folder, seconds: int) -> list[str]:
     words += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib64"):
         words += ["--symlink", f"usr/{name}", f"/{name}"]
+    for shared in SYSTEM:
+        words += ["--ro-bind-try", shared, shared]
     for path in readable:
         words += ["--ro-bind", str(path), str(path)]
     if readable:
