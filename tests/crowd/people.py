@@ -217,11 +217,14 @@ async def stop(who: Somebody, done: Done) -> None:
     done.messages.append((await who.ask(f"Everything {mark(done.key, 'slow')}"))["message_id"])
     if isinstance(who.place, Person):
         person = who.place
-        await person.wait_until(
-            lambda: person.draft if person.draft and echo(done.key) in words(person.draft) else None,
-            ANSWER_SECONDS,
-        )
-        await (person.stop() if who.random.random() < 0.5 else person.send("/stop"))
+
+        def seen() -> dict[str, Any] | None:
+            """Growing, or whole already: a chat that Telegram has banned shows no draft."""
+            shown = [person.draft or {}, *person.replies]
+            return next((one for one in shown if echo(done.key) in words(one)), None)
+
+        await person.wait_until(seen, ANSWER_SECONDS)
+        await (person.stop() if person.draft and who.random.random() < 0.5 else person.send("/stop"))
     else:
         growing = await who.place.wait_for(lambda m: echo(done.key) in words(m), ANSWER_SECONDS)
         if pressed := _button(growing, "Stop"):
