@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,13 +133,10 @@ class Town:
     async def _kill_postgresql(self) -> None:
         """One backend by SIGKILL, upon which PostgreSQL begins all anew; or all of it at once, and away for a while."""
         assert self.postgres.child is not None
-        backends = [
-            child
-            for child in psutil.Process(self.postgres.child.pid).children()
-            if "[local]" in " ".join(child.cmdline())
-        ]
+        backends = list(_backends(self.postgres.child.pid))
         if backends and self.chance.random() < 0.5:
-            self.chance.choice(backends).send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself meanwhile
+                self.chance.choice(backends).send_signal(signal.SIGKILL)
             return
         await asyncio.to_thread(self.postgres.stop, at_once=True)
         await asyncio.sleep(self.chance.uniform(0, 1.5))
@@ -365,3 +362,11 @@ async def town(
                 for task in asking:
                     task.cancel()
                 await asyncio.gather(*asking, return_exceptions=True)
+
+
+def _backends(server: int) -> Iterator[psutil.Process]:
+    """The processes that serve a connection, as far as they do not end while we look."""
+    for child in psutil.Process(server).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one
+            if "[local]" in " ".join(child.cmdline()):
+                yield child
