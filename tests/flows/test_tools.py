@@ -1,15 +1,12 @@
 """Tools as a person meets them: a message, what arrives in the chat, the rows and the exact charge."""
 
-import asyncio
 import struct
 import zlib
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from billing.price_sync import sync_prices
-from conversations.contracts import ToolContext, ToolOutput
 from conversations.write_behind import flush
 from telegram_bot.dispatcher import Roles
 from telegram_bot.playground.people import Person
@@ -21,7 +18,6 @@ from tests.flows.conftest import running
 from tests.people import ANNA, BORIS
 from tests.waiting import eventually
 from tests.witness import event_queue
-from tools.base import tool
 from tools.models import ToolCall
 
 
@@ -311,28 +307,4 @@ async def test_the_demo_shows_its_tools_when_asked_in_plain_words(
         *("web_fetch", "preview_file", "deliver_file", "cost_estimator", "analyze_image")
     }
     assert {call.status for call in await tool_calls()} == {"done"}
-    assert await books.mismatches() == []
-
-
-async def test_a_tool_that_is_stopped_in_the_bot_stands_in_the_history(
-    starling: Roles, claude: AnthropicStandIn, anna: Person
-):
-    begun = asyncio.Event()
-
-    @tool(label="Dreaming", icon="💤", seconds_max=60)
-    async def dream(context: ToolContext) -> ToolOutput:
-        """Dream on until somebody stops it."""
-        begun.set()
-        await asyncio.sleep(60)
-        return ToolOutput("Never.")
-
-    # One more than is offered.
-    starling.answers._desk = replace(starling.desk, tools={**starling.desk.tools, "dream": dream})
-    claude.say(Words("I dream."), Use("dream", {}))
-    await anna.send("Sleep")
-    await begun.wait()
-    await anna.send("/stop")
-    (turn,) = await books.all_done()
-    (call,) = await tool_calls()
-    assert (turn.state, call.name, call.status, call.cost) == ("stopped", "dream", "stopped", 0)
     assert await books.mismatches() == []
