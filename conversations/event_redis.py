@@ -22,6 +22,7 @@ from conversations.events import Event
 
 STREAM = "events"  # no TTL and no MAXLEN: nothing may take an event away but its writing
 REDIS_SECONDS_MAX = 1.0  # for one operation; then the event goes straight to PostgreSQL
+KEPT_MAX = 10_000  # events of one process that neither server took: a few megabytes
 UNSAFE_SECONDS = 5.0  # two until Redis writes, one until it syncs, and a disk that is busy
 RUN_ID = re.compile(rb"run_id:(\w+)")  # of a Redis from its start to its end
 
@@ -31,6 +32,7 @@ class Unsettled:
 
     def __init__(self) -> None:
         self._events: deque[tuple[float, Event]] = deque()
+        self._kept: deque[Event] = deque()  # neither Redis nor PostgreSQL took them
         self._lock = threading.RLock()  # sending again may open a connection
         self._run_id = b""
         self._is_another = False
@@ -49,18 +51,31 @@ class Unsettled:
         with self._lock:
             self._events.append((time.monotonic(), event))
 
+    def keep(self, event: Event) -> bool:
+        """Neither server takes it now: Redis gets it when it answers again. False when too many wait so already."""
+        with self._lock:
+            if len(self._kept) >= KEPT_MAX:
+                return False
+            self._kept.append(event)
+            return True
+
     def send_again(self) -> None:
         """Call when Redis has just answered: what it may have forgotten goes to it again, what is safe is let go."""
         with self._lock:
             if not self._is_another:
                 while self._events and self._events[0][0] < time.monotonic() - UNSAFE_SECONDS:
                     self._events.popleft()
+            again = [event for _, event in self._events] if self._is_another else []
+            again += self._kept
+            if not again:
+                self._is_another = False
                 return
-            again = [event for _, event in self._events]
             with queue().pipeline(transaction=False) as pipeline:
                 for event in again:
                     pipeline.xadd(STREAM, event.encode())
                 pipeline.execute()
+            self._events.extend((time.monotonic(), event) for event in self._kept)
+            self._kept.clear()
             self._is_another = False
 
 

@@ -145,13 +145,23 @@ def keep_up() -> None:
 
 
 def _write_past_redis(event: Event, reason: Exception) -> None:
-    """The same event with the same id straight to PostgreSQL: if Redis took it after all, it is one row."""
+    """The same event with the same id straight to PostgreSQL: if Redis took it after all, it is one row.
+
+    Where PostgreSQL is away too, the process keeps it until Redis answers.
+    """
     try:
         with transaction.atomic():
             _bury(_insert([_Entry(b"", event, tries=1)]))
     except Error as error:
-        RECORDED.labels("lost").inc()
-        log.error("events.lost", event_id=str(event.id), kind=event.kind, error=str(error))
+        kept = unsettled().keep(event)
+        RECORDED.labels("kept" if kept else "lost").inc()
+        say = log.warning if kept else log.error
+        say(
+            "events.kept" if kept else "events.lost",
+            event_id=str(event.id),
+            kind=event.kind,
+            error=str(error),
+        )
         return
     _uncounted.append(event)
     RECORDED.labels("fallback").inc()

@@ -143,3 +143,4 @@ async def wind_down(roles: Roles) -> None:
     await roles.answers.drain(GRACE_SECONDS / 2)
     await asyncio.gather(roles.cashier.drain(GRACE_SECONDS / 8), roles.announcer.drain(GRACE_SECONDS / 8))
     await roles.names.end()
+    await in_db(write_behind.keep_up)()

@@ -337,6 +337,42 @@ def test_without_redis_events_go_straight_to_postgresql_once_and_are_counted(
     assert write_behind.status()["fallbacks"] == 50
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_neither_server_takes_is_kept_until_redis_answers(
+    own_redis: Redis, settings, kinds: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    written: list[object] = []
+    away = True
+
+    def writer(events: list[Event]) -> None:
+        if away:
+            with connection.cursor() as cursor:
+                cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '57P01'; END $$")
+        written.extend(event.payload["n"] for event in events)
+
+    write_behind.register("patient", writer)
+    settings.REDIS_URL = own_redis.place.redis_url()
+    _forget_clients()
+    own_redis.stop()
+    for number in range(5):
+        write_behind.record("patient", {"n": number})
+    assert "events.kept" in caplog.text
+    own_redis.start()
+    away = False
+    event_redis.breaker.cache_clear()  # as if its five seconds were over
+    write_behind.keep_up()
+    write_behind.keep_up()  # once is enough
+    assert write_behind.flush() == 5
+    assert sorted(written) == [0, 1, 2, 3, 4]
+
+
+def test_so_many_events_wait_in_a_process_and_no_more(person: User) -> None:
+    event = Event("tool_call", finished_call(person), 1)
+    unsettled = event_redis.Unsettled()
+    assert all(unsettled.keep(event) for _ in range(event_redis.KEPT_MAX))
+    assert not unsettled.keep(event)
+
+
 @pytest.mark.parametrize("idle", [False, True], ids=["and records on", "and records nothing more"])
 def test_what_redis_took_and_forgot_when_it_was_killed_is_sent_again(
     person: User, own_redis: Redis, settings, idle: bool
