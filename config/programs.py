@@ -19,6 +19,7 @@ from config.place import private_opener
 
 START_SECONDS_MAX = 60  # a cold disk and two cores
 STOP_SECONDS_MAX = 15
+DYING_SECONDS_MAX = 2.0  # from SIGKILL until its memory is given back and it is a zombie
 # PostgreSQL refuses to run as root; nobody exists on every system.
 ROOT_RUNS_AS = "nobody"
 
@@ -155,11 +156,24 @@ def stop(child: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
         child.wait()
 
 
+def _is_dead(process: psutil.Process) -> bool:
+    """A zombie, or about to be one: who is dying has no command any more, and is waited for."""
+    deadline = time.monotonic() + DYING_SECONDS_MAX
+    try:
+        while process.status() != psutil.STATUS_ZOMBIE:
+            if process.cmdline() or time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    except psutil.ZombieProcess:
+        pass
+    return True
+
+
 def end_leftover(pid_file: Path, words: str, how: signal.Signals) -> None:
     """Stop the server a killed run left behind; we hold the checkout's lock, so it serves nobody."""
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if _is_dead(process):
             pid_file.unlink()  # dead, but nobody has buried it: PostgreSQL would take it for alive
             return
         ours = words in " ".join(process.cmdline())

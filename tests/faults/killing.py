@@ -99,7 +99,7 @@ class Town:
         phase = Phase(name, 1_000_000 * (len(self.phases) + 1))
         self.phases.append(phase)
         self.people.phase = phase
-        strike: Callable[[], Awaitable[None]] = getattr(self, f"_kill_{name.lower()}")
+        strike: Callable[[], Awaitable[None]] = getattr(self, f"_kill_{name.lower().replace(' ', '_')}")
         for _ in range(times):
             await asyncio.sleep(self.chance.uniform(*LIFE_SECONDS))
             phase.over_work += await asyncio.to_thread(self.one, AT_WORK.get(name, AT_WORK["bot"])) > 0
@@ -141,6 +141,11 @@ class Town:
         await asyncio.to_thread(self.postgres.stop, at_once=True)
         await asyncio.sleep(self.chance.uniform(0, 1.5))
         await asyncio.to_thread(self.postgres.start)
+
+    async def _kill_redis_then_postgresql(self) -> None:
+        """PostgreSQL while the breaker of Redis is open: what goes past the one meets the other."""
+        await self._kill_redis()
+        await self._kill_postgresql()
 
     async def supervise(self) -> None:
         """What ends without being killed is noted and started again, as whoever runs Starling has it done."""

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.processes
 # Flushers and workers have kills of their own in the suite: test_write_behind_processes.py, test_long_runs.py.
 SHORT = ("Redis", "PostgreSQL", "bot")
 SOAK_KILLS = int(os.environ.get("FAULT_KILLS", "20"))  # of each; the groups may run side by side
-SOAK = [("flusher", "worker"), ("Redis", "PostgreSQL"), ("bot",)]
+SOAK = [("flusher", "worker"), ("Redis", "PostgreSQL"), ("bot",), ("Redis then PostgreSQL",)]
 SEED = 11
 PEOPLE = 3
 
