@@ -62,21 +62,20 @@ class Unsettled:
     def send_again(self) -> None:
         """Call when Redis has just answered: what it may have forgotten goes to it again, what is safe is let go."""
         with self._lock:
-            if not self._is_another:
+            another = self._is_another
+            if not another:
                 while self._events and self._events[0][0] < time.monotonic() - UNSAFE_SECONDS:
                     self._events.popleft()
-            again = [event for _, event in self._events] if self._is_another else []
-            again += self._kept
-            if not again:
-                self._is_another = False
-                return
-            with queue().pipeline(transaction=False) as pipeline:
-                for event in again:
-                    pipeline.xadd(STREAM, event.encode())
-                pipeline.execute()
+            again = [*(event for _, event in self._events if another), *self._kept]
+            if again:
+                with queue().pipeline(transaction=False) as pipeline:
+                    for event in again:
+                        pipeline.xadd(STREAM, event.encode())
+                    pipeline.execute()
             self._events.extend((time.monotonic(), event) for event in self._kept)
             self._kept.clear()
-            self._is_another = False
+            if another:  # found out just now, by a connection that was opened for this, it still stands
+                self._is_another = False
 
 
 @functools.cache

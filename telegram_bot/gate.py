@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 SLOW_FRAMES = 10  # after a ban so many frames go at half the pace
 MINUTE = 60.0
 # The same FAQ: some 30 messages a second from a bot in all. Telegram names no chat then, and bans whoever is next:
-# with more bans than this in so many seconds all chats draw less often, at most so many times less.
+# with more chats banned than this in so many seconds all draw less often, at most so many times less.
 BANS_USUAL = 5
 BANS_SECONDS = 30.0
-STRAIN_MAX = 8.0
+STRAIN_MAX = 8
 # https://core.telegram.org/bots/faq: 20 messages a minute to one group. Edits are counted too, to be safe, and
 # growing answers leave a share for the messages that stay.
 GROUP_FRAMES_MAX = 14
@@ -58,7 +58,8 @@ class Gate(BaseRequestMiddleware):
         # A chat, or the one message a guest may edit → time.monotonic() when it opens again.
         self._until: dict[int | str, float] = {}
         self._slow: defaultdict[int | str, int] = defaultdict(int)
-        self._bans: deque[float] = deque()  # the latest, of all chats
+        # The latest bans of all chats, and when each was.
+        self._bans: deque[tuple[float, int | str]] = deque(maxlen=BANS_USUAL * STRAIN_MAX)
         self._turns: dict[int, float] = {}  # group → time.monotonic() of the last frame that was promised
         self._written: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=GROUP_FRAMES_MAX))
 
@@ -87,7 +88,7 @@ class Gate(BaseRequestMiddleware):
                     continue
                 log.warning("telegram.banned", chat=chat, seconds=ban.retry_after)
                 now = time.monotonic()
-                self._bans.append(now)
+                self._bans.append((now, chat))
                 self._until[chat] = now + ban.retry_after
                 self._slow[chat] = SLOW_FRAMES
 
@@ -119,6 +120,5 @@ class Gate(BaseRequestMiddleware):
 
     def _strain(self, now: float) -> float:
         """How many times as long as usual every frame waits, because too many chats were banned just now."""
-        while self._bans and now - self._bans[0] > BANS_SECONDS:
-            self._bans.popleft()
-        return min(STRAIN_MAX, max(1.0, len(self._bans) / BANS_USUAL))
+        banned = {chat for at, chat in self._bans if now - at <= BANS_SECONDS}
+        return max(1.0, len(banned) / BANS_USUAL)

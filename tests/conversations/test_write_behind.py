@@ -366,6 +366,24 @@ def test_what_neither_server_takes_is_kept_until_redis_answers(
     assert sorted(written) == [0, 1, 2, 3, 4]
 
 
+def test_a_redis_that_turns_out_to_be_another_while_it_gets_what_was_kept_is_sent_the_rest_too(
+    person: User, own_redis: Redis, settings
+) -> None:
+    own_redis.stop()
+    own_redis.durable = False
+    own_redis.start()
+    settings.REDIS_URL = own_redis.place.redis_url()
+    _forget_clients()
+    write_behind.record("tool_call", finished_call(person, number=0))
+    event_redis.unsettled().keep(Event("tool_call", finished_call(person, number=1), 1))
+    own_redis.stop(at_once=True)
+    own_redis.start()
+    event_redis.unsettled().send_again()
+    write_behind.keep_up()
+    write_behind.flush()
+    assert set(models.ToolCall.objects.values_list("call_id", flat=True)) == {"call_0", "call_1"}
+
+
 def test_so_many_events_wait_in_a_process_and_no_more(person: User) -> None:
     event = Event("tool_call", finished_call(person), 1)
     unsettled = event_redis.Unsettled()
